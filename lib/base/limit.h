@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every bound on what somebody else may choose, with its reason.  A count or
+ * length from a peer that has no name here is a defect.
+ */
+#ifndef QAIR_BASE_LIMIT_H
+#define QAIR_BASE_LIMIT_H
+
+/* Qubes names are at most 31 characters; remote names follow (qubes.vm). */
+#define LIMIT_NAME_MAX 31
+/* Zone names are DNS-label like and stand in file names and certificates. */
+#define LIMIT_ZONE_NAME_MAX 31
+/* Qubes: NAME_MAX on the target for the service part; descriptor 65,000. */
+#define LIMIT_SERVICE_NAME_MAX 255
+#define LIMIT_SERVICE_MAX      3935
+/* qrexec data messages of protocol 3 and 4. */
+#define LIMIT_QREXEC_DATA_MAX 65536
+/* One message between own processes: fits the default socket buffer twice. */
+#define LIMIT_IPC_MSG_MAX 98304
+#define LIMIT_IPC_FDS_MAX 4
+/* One log entry: C2SP tlog-tiles prefixes entries with a u16 length. */
+#define LIMIT_LOG_ENTRY_MAX 65535
+/* JSON of a statement or envelope: must fit a log entry as base64 in DSSE. */
+#define LIMIT_STATEMENT_MAX 45000
+#define LIMIT_JSON_DEPTH    32
+/* Evidence of one machine on a channel: quote, keys, event log. */
+#define LIMIT_EVIDENCE_MAX     65536
+#define LIMIT_EVENT_LOG_MAX    (16u << 20)
+#define LIMIT_EVENTS_MAX       65536
+#define LIMIT_CALLS_MAX        4096 /* calls in flight in one zone */
+#define LIMIT_CALLS_PER_SOURCE 256  /* Qubes: 256 data ports per daemon */
+/* An envelope lives no longer than this: bounds the replay memory. */
+#define LIMIT_CALL_DEADLINE_S 300
+#define LIMIT_REPLAY_MAX      65536
+#define LIMIT_QUBES_MAX       1024
+#define LIMIT_ZONES_MAX       256
+#define LIMIT_KEYS_MAX        256
+/* A configuration or policy file: a person wrote it. */
+#define LIMIT_CONF_FILE_MAX        (1u << 20)
+#define LIMIT_CONF_LINE_MAX        4096
+#define LIMIT_POLICY_RULES_MAX     100000
+#define LIMIT_POLICY_INCLUDE_DEPTH 16
+
+#endif
