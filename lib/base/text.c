@@ -277,33 +277,37 @@ bool text_is_utf8(struct span text)
     return true;
 }
 
+static bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '\\';
+}
+
 void text_format_safe(struct span text, char *ret, size_t cap)
 {
-    size_t o = 0;
+    size_t o = 0, whole = 0, room;
 
     if (cap == 0)
         return;
+    for (size_t i = 0; i < text.len && whole < cap; i++)
+        whole += is_plain(text.ptr[i]) ? 1 : 4;
+    /* When not all of it fits, three places are kept for the dots. */
+    room = whole < cap ? cap - 1 : cap > 4 ? cap - 4 : 0;
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.ptr[i];
-        bool plain = c >= 0x20 && c < 0x7f && c != '\\';
-        size_t need = plain ? 1 : 4;
-        /* Leave room for "..." unless this is the last one and fits. */
-        size_t tail = i + 1 < text.len ? 4 : 1;
 
-        if (o + need + tail > cap) {
-            for (size_t k = 0; k < 3 && o + 1 < cap; k++)
-                ret[o++] = '.';
+        if (o + (is_plain(c) ? 1 : 4) > room)
             break;
-        }
-        if (plain) {
+        if (is_plain(c)) {
             ret[o++] = (char)c;
-        } else {
-            ret[o++] = '\\';
-            ret[o++] = 'x';
-            ret[o++] = hex_digits[c >> 4];
-            ret[o++] = hex_digits[c & 15];
+            continue;
         }
+        ret[o++] = '\\';
+        ret[o++] = 'x';
+        ret[o++] = hex_digits[c >> 4];
+        ret[o++] = hex_digits[c & 15];
     }
+    for (size_t k = 0; whole >= cap && k < 3 && o + 1 < cap; k++)
+        ret[o++] = '.';
     ret[o] = '\0';
 }
 
