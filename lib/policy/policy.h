@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Room policy (floor 2, pure): the policy language of Qubes OS R4.3, parsed,
+ * indexed, evaluated and explained.  The language, and each place where this
+ * engine differs from Qubes' own on purpose, stand in docs/policy.md.
+ *
+ *     policy_new          texts of files -> struct policy (heap, immutable)
+ *     policy_system_new   table of qubes -> struct policy_system (same)
+ *     policy_eval         both, and a request -> struct policy_result
+ *
+ * Both objects copy what they are given.  policy_eval and policy_explain use
+ * no heap, change nothing and may run at once in many threads.  Spans in a
+ * result point into the policy, the system and the request; it lives no
+ * longer than the three.
+ *
+ * One evaluation path, deny on doubt: a policy with an error anywhere does not
+ * come into being; its holder evaluates policy_new_broken() instead, which
+ * denies every request with the error as the reason.
+ *
+ * Limits: LIMIT_POLICY_RULES_MAX rules, LIMIT_CONF_FILE_MAX a file,
+ * LIMIT_CONF_LINE_MAX a line, LIMIT_POLICY_INCLUDE_DEPTH includes deep,
+ * LIMIT_QUBES_MAX qubes, POLICY_TAGS_MAX tags a qube.
+ */
+#ifndef QAIR_POLICY_H
+#define QAIR_POLICY_H
+
+#include "base.h"
+
+/* ---- policy ----------------------------------------------------------- */
+
+/*
+ * A file as it is named from the policy folder: "30-user.policy",
+ * "include/admin".  Rules come from files at the top whose name ends in
+ * ".policy" and has no leading dot, in byte order of their names; others are
+ * read when included.
+ */
+struct policy_file {
+    struct span name;
+    struct span text;
+};
+
+struct policy_files {
+    const struct policy_file *files;
+    size_t n_files;
+    /* What !compat-4.0 reads: names are SERVICE or SERVICE+ARG. */
+    const struct policy_file *compat;
+    size_t n_compat;
+};
+
+struct policy;
+
+/*
+ * ERR_SYNTAX with "FILE:LINE: what is wrong", ERR_LIMIT or ERR_MEMORY.  Files
+ * may come in any order; two of one name are an error.
+ */
+int policy_new(const struct policy_files *files, struct policy **ret,
+        struct err *err) MUST_CHECK;
+/* Denies everything, because of reason.  NULL when memory is exhausted. */
+struct policy *policy_new_broken(const char *reason) MUST_CHECK;
+void policy_free(struct policy *p);
+void policy_free_ptr(struct policy **p);
+size_t policy_rule_count(const struct policy *p);
+
+/* ---- system ----------------------------------------------------------- */
+
+#define POLICY_TAGS_MAX 64 /* Qubes sets a handful; all are tried a request */
+
+/* What the evaluator knows of a qube.  Empty spans are values not set. */
+struct policy_qube {
+    struct span name;
+    struct span uuid; /* without "uuid:" */
+    struct span type; /* AppVM, RemoteVM, AdminVM ... */
+    const struct span *tags;
+    size_t n_tags;
+    struct span default_dispvm;
+    struct span guivm;
+    bool template_for_dispvms;
+    bool internal; /* never offered to a person */
+    bool running;
+    /* RemoteVM behind a relay qube, as in Qubes. */
+    struct span relayvm;
+    struct span transport_rpc;
+    /* RemoteVM of a zone of ours, and its name there. */
+    struct span zone;
+    struct span remote_name;
+};
+
+struct policy_system;
+
+/* "dom0" (AdminVM) is added when it is missing. */
+int policy_system_new(const struct policy_qube *qubes, size_t n,
+        struct policy_system **ret, struct err *err) MUST_CHECK;
+void policy_system_free(struct policy_system *s);
+void policy_system_free_ptr(struct policy_system **s);
+/* By name, "uuid:U", or "@adminvm"; NULL when there is none. */
+const struct policy_qube *policy_system_find(
+        const struct policy_system *s, struct span name);
+
+/* ---- evaluation ------------------------------------------------------- */
+
+struct policy_request {
+    struct span source;           /* who calls, as the zone itself knows it */
+    struct span target;           /* as asked for; may be empty */
+    struct span service;          /* NAME or NAME+ARG */
+    struct span requested_source; /* RemoteVM that source relays; or empty */
+};
+
+enum policy_verdict { POLICY_DENY, POLICY_ALLOW, POLICY_ASK };
+
+/* Who said no: the files, the request, a rule, or what allow came upon. */
+enum policy_class {
+    POLICY_CLASS_NONE,
+    POLICY_CLASS_SYNTAX,
+    POLICY_CLASS_REQUEST,
+    POLICY_CLASS_POLICY,
+    POLICY_CLASS_EXECUTE,
+};
+
+/* A qube, or a new disposable made from it. */
+struct policy_target {
+    const struct policy_qube *qube; /* NULL: none */
+    bool dispvm;
+    struct span text; /* as the rule or the request spelled it */
+};
+
+enum policy_route {
+    POLICY_ROUTE_LOCAL,
+    POLICY_ROUTE_ZONE,  /* target.qube->zone carries it, under remote_name */
+    POLICY_ROUTE_RELAY, /* target.qube->relayvm carries it (Qubes) */
+};
+
+#define POLICY_ASK_WORDS (LIMIT_QUBES_MAX / 64 + 1)
+
+struct policy_result {
+    enum policy_verdict verdict;
+    enum policy_class deny_class;
+    const struct policy_qube *source; /* as the rules saw it; NULL unknown */
+    struct span requested;            /* normalised: "" is "@default" */
+    struct span service;              /* NAME */
+    struct span argument;             /* "+ARG", never empty */
+    struct span rule_file;            /* empty when no rule decided */
+    unsigned rule_line;
+    struct span user; /* empty: the target's default */
+    bool autostart;
+    bool notify;
+    bool relayed; /* requested_source was accepted and is the source */
+    /* allow */
+    enum policy_route route;
+    struct policy_target target; /* ask: the default, if there is one */
+    /* ask: candidates, bits by position in the system (policy_ask_next) */
+    uint64_t ask_qubes[POLICY_ASK_WORDS];
+    uint64_t ask_dispvms[POLICY_ASK_WORDS];
+    char reason[ERR_MSG_MAX]; /* always set, one printable line */
+};
+
+/* Never fails: what cannot be decided is denied. */
+void policy_eval(const struct policy *p, const struct policy_system *s,
+        const struct policy_request *request, struct policy_result *ret);
+
+/* Candidates of an ask in table order; *pos starts at 0. */
+bool policy_ask_next(const struct policy_result *r,
+        const struct policy_system *s, size_t *pos, struct policy_target *ret)
+        MUST_CHECK;
+
+/*
+ * A relayed call's service, "TRANSPORT+TARGET+SERVICE+ARG", from the decided
+ * target; false when it does not fit.
+ */
+bool policy_format_relay(const struct policy_result *r, char *ret, size_t cap)
+        MUST_CHECK;
+
+/* Why a rule does or does not apply, in the order of its words. */
+enum policy_match {
+    POLICY_MATCH,       /* this rule decides */
+    POLICY_MATCH_LATER, /* it would, but an earlier rule decided */
+    POLICY_MATCH_SERVICE,
+    POLICY_MATCH_ARGUMENT,
+    POLICY_MATCH_SOURCE,
+    POLICY_MATCH_TARGET,
+};
+
+struct policy_finding {
+    struct span file;
+    unsigned line;
+    struct span text; /* the rule's line, trimmed */
+    enum policy_match match;
+};
+
+const char *policy_match_name(enum policy_match m); /* "service differs" */
+/* Shows every rule in order, then the result that policy_eval gives. */
+void policy_explain(const struct policy *p, const struct policy_system *s,
+        const struct policy_request *request,
+        void (*show)(void *ctx, const struct policy_finding *finding),
+        void *ctx, struct policy_result *ret);
+
+#endif
