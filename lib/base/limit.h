@@ -36,8 +36,18 @@
 #define LIMIT_ZONES_MAX       256
 #define LIMIT_KEYS_MAX        256
 /* A configuration or policy file: a person wrote it. */
-#define LIMIT_CONF_FILE_MAX        (1u << 20)
-#define LIMIT_CONF_LINE_MAX        4096
+#define LIMIT_CONF_FILE_MAX (1u << 20)
+#define LIMIT_CONF_LINE_MAX 4096
+/* Configuration as one run of bytes: a pack of all zones and references. */
+#define LIMIT_BUNDLE_MAX       (64u << 20)
+#define LIMIT_BUNDLE_FILES_MAX 8192
+#define LIMIT_BUNDLE_NAME_MAX  255 /* as NAME_MAX, for the whole path */
+/* Requests of one role that wait for an answer: several a call in flight. */
+#define LIMIT_ROLE_PENDING_MAX 16384
+/* Links of one role: peers, admins, and a key session a call. */
+#define LIMIT_ROLE_LINKS_MAX 4352
+/* Messages that wait for a peer to read; beyond, the peer hangs. */
+#define LIMIT_ROLE_QUEUE_MAX       8192
 #define LIMIT_POLICY_RULES_MAX     100000
 #define LIMIT_POLICY_INCLUDE_DEPTH 16
 

@@ -42,7 +42,7 @@ enum msg_type {
     /* qaird and a role, on the role's control link */
     MSG_PEER = 16,       /* msg_peer + fd: a link to another role */
     MSG_LISTEN = 17,     /* msg_named + fd: a listening socket */
-    MSG_FOLDER = 18,     /* msg_named + fd: an open directory */
+    MSG_HANDLE = 18,     /* msg_named + fd: an open folder, or the TPM */
     MSG_BUNDLE = 19,     /* msg_named + sealed memfd: see bundle.h */
     MSG_START = 20,      /* msg_empty: all has been handed over, serve */
     MSG_READY = 21,      /* msg_empty: role serves */
@@ -278,6 +278,17 @@ struct msg_header {
 int msg_get_header(struct span datagram, struct msg_header *ret) MUST_CHECK;
 /* Decodes the body into the struct that belongs to h->type. */
 int msg_get(const struct msg_header *h, void *ret) MUST_CHECK;
+/* Descriptors that go with a message of this type, exactly: 0 or 1. */
+size_t msg_fds(uint16_t type);
+/* Does this type only ever answer a request (its id is the asker's)? */
+bool msg_is_answer(uint16_t type);
+/* The largest of the structs, for storage of any decoded message. */
+union msg_any {
+    struct msg_decision decision;
+    struct msg_envelope envelope;
+    struct msg_key_session key_session;
+    uint64_t align;
+};
 const char *msg_type_name(uint16_t type);
 const char *msg_role_name(uint8_t role); /* "policyd" */
 

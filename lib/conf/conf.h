@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Room conf (floor 1, pure): the one strict configuration reader, and the two
+ * files it reads: zone.conf and qubes.d/NAME.conf.
+ *
+ * A file is UTF-8 lines "key = value"; a line whose first character is '#' is
+ * a comment; blank lines are skipped.  White space around key and value is
+ * dropped; there is no quoting, no continuation, no section.  An unknown key,
+ * a key given twice, a line over LIMIT_CONF_LINE_MAX, a control character or
+ * a value that its key's parser refuses is an error "FILE:LINE: ...".
+ *
+ * What comes out is copied; nothing points into the text.
+ */
+#ifndef QAIR_CONF_H
+#define QAIR_CONF_H
+
+#include "base.h"
+
+/* ---- the reader ------------------------------------------------------ */
+
+struct conf_key {
+    /* "listen"; or "peer." for a family, where the rest of the key must be a
+     * zone name, at most once each. */
+    const char *name;
+    bool required; /* not for a family */
+    /* rest: what follows a family's dot, else empty.  The message of a failure
+     * is prefixed with FILE:LINE and the key by conf_parse. */
+    int (*set)(void *ctx, struct span rest, struct span value, struct err *err);
+};
+
+#define CONF_KEYS_MAX 32 /* in one table: ours are shorter */
+
+int conf_parse(struct span text, const char *file, const struct conf_key *keys,
+        size_t n_keys, void *ctx, struct err *err) MUST_CHECK;
+
+/* ---- zone.conf ------------------------------------------------------- */
+
+#define CONF_HOST_MAX     253 /* RFC 1035 name, or an address */
+#define CONF_SPKI_MAX     256
+#define CONF_PATH_MAX     1024
+#define CONF_REATTEST_DEF 300
+#define CONF_UID_BASE_DEF 64200
+
+struct conf_addr {
+    char host[CONF_HOST_MAX + 1]; /* without the brackets of IPv6 */
+    uint16_t port; /* 0 in listen: any free port, told in run/listen */
+};
+
+struct conf_peer {
+    char zone[LIMIT_ZONE_NAME_MAX + 1];
+    struct conf_addr addr;
+};
+
+enum conf_tpm { CONF_TPM_SWTPM, CONF_TPM_DEVICE };
+
+struct conf_zone {
+    char name[LIMIT_ZONE_NAME_MAX + 1];
+    bool has_listen;
+    struct conf_addr listen;
+    uint32_t uid_base; /* roles run as uid_base + enum msg_role */
+    enum conf_tpm tpm;
+    char tpm_path[CONF_PATH_MAX]; /* "/dev/tpmrm0", empty for swtpm */
+    uint8_t owner[CONF_SPKI_MAX]; /* SPKI DER of the owner's P-256 key */
+    size_t owner_len;             /* 0: not set yet */
+    uint32_t reattest_s;
+    char programs[CONF_PATH_MAX]; /* empty: beside qaird */
+    size_t n_peers;
+    struct conf_peer peers[LIMIT_ZONES_MAX];
+};
+
+/* text: the bytes of zone.conf (about 70 kB: keep the struct off the stack). */
+int conf_zone_parse(struct span text, struct conf_zone *ret, struct err *err)
+        MUST_CHECK;
+/* "host:port" or "[v6]:port". */
+int conf_addr_parse(struct span text, struct conf_addr *ret, struct err *err)
+        MUST_CHECK;
+/* NULL when there is none. */
+const struct conf_addr *conf_peer_find(
+        const struct conf_zone *zone, struct span name);
+
+/* ---- qubes.d --------------------------------------------------------- */
+
+enum conf_qube_type { CONF_APPVM = 1, CONF_REMOTEVM = 2 };
+
+#define CONF_LIST_MAX 1023
+
+/* Lists are words with one space between, each once, in the file's order. */
+struct conf_qube {
+    char name[LIMIT_NAME_MAX + 1]; /* of the file */
+    enum conf_qube_type type;
+    bool autostart;                        /* default: yes */
+    char zone[LIMIT_ZONE_NAME_MAX + 1];    /* RemoteVM */
+    char remote_name[LIMIT_NAME_MAX + 1];  /* RemoteVM: name over there */
+    char default_user[LIMIT_NAME_MAX + 1]; /* default "user" */
+    char label[LIMIT_NAME_MAX + 1];        /* default "red" */
+    char tags[CONF_LIST_MAX + 1];
+    char services[CONF_LIST_MAX + 1]; /* names in services/; "*": all */
+    char keys[CONF_LIST_MAX + 1];     /* that its services may use */
+};
+
+struct conf_qubes {
+    struct conf_qube *qubes; /* heap, sorted by name */
+    size_t count;
+};
+
+/* file: "qubes.d/work.conf", the qube's name is the stem. */
+int conf_qube_parse(struct span text, const char *file, struct conf_qube *ret,
+        struct err *err) MUST_CHECK;
+/* The whole bundle `qubes`, whose names are "work.conf".  Also refuses two
+ * RemoteVM that name the same qube of the same zone. */
+int conf_qubes_parse(
+        struct span bundle, struct conf_qubes *ret, struct err *err) MUST_CHECK;
+void conf_qubes_fini(struct conf_qubes *q);
+/* NULL when there is none. */
+const struct conf_qube *conf_qube_find(
+        const struct conf_qubes *q, struct span name);
+/* The local name of a qube of another zone; NULL when it has none. */
+const struct conf_qube *conf_qube_find_remote(
+        const struct conf_qubes *q, struct span zone, struct span remote_name);
+/* Is word in a list of words ("*" as the whole list: every word is)? */
+bool conf_list_has(const char *list, struct span word);
+
+#endif
