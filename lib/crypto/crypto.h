@@ -180,6 +180,9 @@ struct crypto_pub *crypto_cert_pub(const struct crypto_cert *c) MUST_CHECK;
 int crypto_cert_cn(const struct crypto_cert *c, char *ret, size_t cap)
         MUST_CHECK;
 bool crypto_cert_valid_at(const struct crypto_cert *c, uint64_t unix_s);
+/* Both ends of the validity in unix seconds; ERR_SYNTAX when not a time. */
+int crypto_cert_validity(const struct crypto_cert *c, uint64_t *ret_not_before,
+        uint64_t *ret_not_after) MUST_CHECK;
 /* 0 when signed by k, else ERR_MISMATCH; nothing else is looked at. */
 int crypto_cert_verify(const struct crypto_cert *c, const struct crypto_pub *k)
         MUST_CHECK;
