@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A real software TPM in a private directory, for tests. */
+#ifndef QAIR_TEST_SWTPM_H
+#define QAIR_TEST_SWTPM_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct swtpm {
+    char dir[64];
+    pid_t pid;
+};
+
+/* False when swtpm is not installed: the test skips with 77. */
+bool swtpm_installed(void);
+/* Makes the directory, and endorsement keys with certificates when with_ek. */
+bool swtpm_init(struct swtpm *s, bool with_ek);
+/* Starts swtpm; TPM2_Startup(CLEAR) is sent by it. */
+bool swtpm_start(struct swtpm *s);
+/* A connection to its data channel; one at a time. */
+int swtpm_connect(const struct swtpm *s);
+/* TPM reset without startup, as a power cycle of the chip alone. */
+bool swtpm_reset(const struct swtpm *s);
+void swtpm_stop(struct swtpm *s);
+void swtpm_fini(struct swtpm *s);
+
+#endif
