@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Room appraise (floor 3, pure): evidence + what the owner signed -> a state,
+ * with reasons.
+ *
+ * The same function serves attestd on a live channel, the owner's command and
+ * the offline judgement of a receipt: no clock, no network, no memory of its
+ * own.  What cannot be decided is not accepted.  Checks stand in a table in
+ * the order that docs/proto/evidence.md gives; those before the comparison
+ * with the reference ("is this that machine, now?") stop at the first failure,
+ * the comparison itself names every difference, file by file.
+ */
+#ifndef QAIR_APPRAISE_H
+#define QAIR_APPRAISE_H
+
+#include "base.h"
+#include "buf.h"
+#include "evidence.h"
+#include "pack.h"
+
+enum appraise_reason {
+    APPRAISE_MALFORMED = 1, /* does not parse, trailing bytes */
+    APPRAISE_NOT_QUOTE,     /* another kind of attestation */
+    APPRAISE_ZONE,          /* zone unknown, revoked or out of its time */
+    APPRAISE_OTHER_AK,      /* not the key pinned for the zone */
+    APPRAISE_AK_UNFIT,      /* not restricted, not fixed, decrypts, SHA-1 */
+    APPRAISE_SIGNATURE,     /* does not hold */
+    APPRAISE_BINDER,        /* made for another channel or moment */
+    APPRAISE_SELECTION,     /* PCR 14 of SHA-256 not quoted */
+    APPRAISE_BANK,          /* a bank of SHA-1 or of an unknown hash */
+    APPRAISE_PCR_DIGEST,    /* values are not the quoted ones */
+    APPRAISE_CLOCK,         /* from before a reset that was already seen */
+    APPRAISE_LOG,           /* log malformed or digest is not of its data */
+    APPRAISE_REPLAY,        /* log does not give the quoted PCR */
+    APPRAISE_NO_REFERENCE,  /* nothing was approved */
+    APPRAISE_EXPIRED,       /* the approval is out of its time */
+    APPRAISE_PCR,           /* a quoted PCR differs from the reference */
+    APPRAISE_FILE_DIFFERS,
+    APPRAISE_FILE_MISSING, /* in the reference, not measured */
+    APPRAISE_FILE_EXTRA,   /* measured, not in the reference */
+    APPRAISE_ORDER,        /* the same files, measured in another order */
+    APPRAISE_REASON_COUNT
+};
+/* "binder", "other AK", "file differs". */
+const char *appraise_reason_name(enum appraise_reason r);
+
+/* Clock of the last quote of a zone that was found genuine. */
+struct appraise_previous {
+    bool known;
+    struct evidence_clock clock;
+};
+
+#define APPRAISE_CLAIM_MAX    320
+#define APPRAISE_VALUE_MAX    136 /* a SHA-512 in hex, or a few words */
+#define APPRAISE_FINDINGS_MAX 32
+/* One thing that is wrong; claim is printable and safe to show. */
+struct appraise_finding {
+    enum appraise_reason reason;
+    char claim[APPRAISE_CLAIM_MAX];    /* "policy.d/30-sign.policy" */
+    char expected[APPRAISE_VALUE_MAX]; /* may be empty */
+    char actual[APPRAISE_VALUE_MAX];
+};
+
+#define APPRAISE_STATE_MAX    (PACK_STATE_MAX + 1 + 16)
+#define APPRAISE_NOT_APPROVED "not approved"
+
+struct appraise_input {
+    struct span evidence;                   /* untrusted */
+    const struct pack_zone *zone;           /* NULL: refused */
+    const struct pack_reference *reference; /* NULL: not approved */
+    struct span binder;                     /* 32 bytes, expected */
+    uint64_t time;
+    struct appraise_previous previous;
+};
+
+struct appraisal {
+    bool genuine; /* that zone's TPM, fresh, log and quote agree */
+    bool accept;  /* genuine, and in a state that the owner approved */
+    char state[APPRAISE_STATE_MAX]; /* "golden (emulated)", "not approved" */
+    uint8_t evidence[CRYPTO_SHA256_SIZE]; /* of the evidence bytes */
+    struct evidence_clock clock;          /* valid when genuine */
+    size_t n_findings;
+    size_t n_more; /* findings that did not fit */
+    struct appraise_finding finding[APPRAISE_FINDINGS_MAX];
+};
+
+/* Always fills *ret; its answer is ret->accept. */
+void appraise(const struct appraise_input *in, struct appraisal *ret);
+/*
+ * "policy.d/30-sign.policy differs from the reference: expected 12ab..,
+ * measured 34cd..": one finding as a line without '\n'.
+ */
+void appraise_format(const struct appraise_finding *f, char *ret, size_t cap);
+/* All findings, a line each, appended. */
+void appraise_explain(const struct appraisal *a, struct buf *ret);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Room pack (floor 3, pure): the owner's signed directory.
+ * Specification: docs/proto/pack.md.
+ *
+ * A pack is files by name: "owner.pub" (PEM) and DSSE statements that the
+ * owner signed: "zones/NAME.json", "keys/NAME.json", "references/ZONE.json"
+ * and, for receipts made in former states, "references/ZONE@ISSUED.json".
+ * Bytes in, tables out: whoever reads the files calls pack_new, pack_add for
+ * each and pack_check once.  One file that is not signed by the owner, that
+ * does not say what its name says, that is there twice or that names a zone
+ * which is not there is an error for the whole pack: a pack is right or it is
+ * not used.  "owner.pub" in a pack is a convenience and never trusted here.
+ *
+ * Entries are owned by the pack and live until pack_free.
+ */
+#ifndef QAIR_PACK_H
+#define QAIR_PACK_H
+
+#include "base.h"
+#include "buf.h"
+#include "crypto.h"
+#include "evidence.h"
+
+#define PACK_ADDRESS_MAX    255
+#define PACK_STATE_MAX      31
+#define PACK_KEY_MAX        63 /* name of a release key */
+#define PACK_AK_MAX         600
+#define PACK_REFERENCES_MAX 1024 /* over all zones, former ones included */
+
+struct pack_zone {
+    char name[LIMIT_ZONE_NAME_MAX + 1];
+    char address[PACK_ADDRESS_MAX + 1];    /* "host:port" or empty */
+    uint8_t ek_sha256[CRYPTO_SHA256_SIZE]; /* evidence_ek.spki_sha256 */
+    uint8_t ak[PACK_AK_MAX];               /* TPMT_PUBLIC */
+    size_t ak_len;
+    struct evidence_name ak_name;
+    struct crypto_pub *identity; /* Ed25519 */
+    struct crypto_pub *log;      /* Ed25519; vkey: merkle_vkey_for_zone */
+    bool emulated;               /* software TPM or a test root */
+    bool revoked;
+    uint64_t since;
+    uint64_t until; /* 0: no end */
+};
+
+struct pack_key {
+    char name[PACK_KEY_MAX + 1];
+    char zone[LIMIT_ZONE_NAME_MAX + 1];
+    struct crypto_pub *pub;
+    uint8_t spki_sha256[CRYPTO_SHA256_SIZE];
+    char custody[16]; /* "tpm", "sealed" */
+    char profile[32]; /* "sshsig", "minisign" */
+    bool revoked;
+    uint64_t since;
+    uint64_t until; /* 0: no end */
+};
+
+struct pack_event {
+    char kind[EVIDENCE_EVENT_KIND_MAX + 1];
+    char name[EVIDENCE_EVENT_NAME_MAX + 1];
+    uint8_t sha256[CRYPTO_SHA256_SIZE];
+    uint64_t size;
+};
+
+/* A state that the owner approved. */
+struct pack_reference {
+    char zone[LIMIT_ZONE_NAME_MAX + 1];
+    char state[PACK_STATE_MAX + 1]; /* "golden" */
+    uint64_t issued;
+    uint64_t expires; /* 0: never */
+    struct evidence_selection selection;
+    size_t n_values;
+    struct {
+        uint8_t bytes[CRYPTO_HASH_MAX];
+        size_t len;
+    } value[EVIDENCE_PCRS];
+    uint8_t pcr_digest[CRYPTO_SHA256_SIZE];
+    size_t n_events;
+    struct pack_event *event;
+    /* TPM policy: what opens keys in this state (TPM 2.0 Part 3, 23.16). */
+    uint8_t policy[CRYPTO_SHA256_SIZE];        /* approved PolicyPCR digest */
+    uint8_t policy_ref[CRYPTO_SHA256_SIZE];    /* evidence_policy_ref */
+    uint8_t policy_sig[CRYPTO_SIGNATURE_SIZE]; /* owner's, over the aHash */
+};
+
+struct pack;
+
+/* owner: borrowed, must outlive the pack. */
+struct pack *pack_new(const struct crypto_pub *owner) MUST_CHECK;
+void pack_free(struct pack *p);
+void pack_free_ptr(struct pack **p);
+/* name: relative to the pack's folder. */
+int pack_add(struct pack *p, struct span name, struct span bytes,
+        struct err *err) MUST_CHECK;
+/* Keys and references name zones that are there; names and keys are unique. */
+int pack_check(const struct pack *p, struct err *err) MUST_CHECK;
+
+const struct crypto_pub *pack_owner(const struct pack *p);
+size_t pack_zones(const struct pack *p, const struct pack_zone **ret);
+size_t pack_keys(const struct pack *p, const struct pack_key **ret);
+size_t pack_references(const struct pack *p, const struct pack_reference **ret);
+
+/* NULL when absent.  A revoked entry is found; its user looks at revoked. */
+const struct pack_zone *pack_zone(const struct pack *p, struct span name);
+const struct pack_key *pack_key(const struct pack *p, struct span name);
+const struct pack_key *pack_key_by_spki(
+        const struct pack *p, const uint8_t sha256[static CRYPTO_SHA256_SIZE]);
+/*
+ * The reference of a zone that was in force at a time: the latest that was
+ * issued by then, unless it had expired.
+ */
+const struct pack_reference *pack_reference(
+        const struct pack *p, struct span zone, uint64_t unix_s);
+/* Neither revoked nor outside since..until. */
+bool pack_zone_valid(const struct pack_zone *z, uint64_t unix_s);
+bool pack_key_valid(const struct pack_key *k, uint64_t unix_s);
+
+/* ---- the owner's side ------------------------------------------------ */
+
+/* The signed file for an entry, appended to ret. */
+int pack_zone_sign(const struct pack_zone *z, const struct crypto_key *owner,
+        struct buf *ret, struct err *err) MUST_CHECK;
+int pack_key_sign(const struct pack_key *k, const struct crypto_key *owner,
+        struct buf *ret, struct err *err) MUST_CHECK;
+/* Also computes pcr_digest, policy, policy_ref and policy_sig into *r. */
+int pack_reference_sign(struct pack_reference *r,
+        const struct crypto_key *owner, struct buf *ret, struct err *err)
+        MUST_CHECK;
+/*
+ * Zone, state, times, selection, values and events from evidence whose quote
+ * and log have been appraised as genuine; r->event is freed with
+ * pack_reference_fini.
+ */
+int pack_reference_from(const struct evidence *e, const char *zone,
+        const char *state, uint64_t issued, uint64_t expires,
+        struct pack_reference *ret, struct err *err) MUST_CHECK;
+void pack_reference_fini(struct pack_reference *r);
+
+#endif
