@@ -55,7 +55,8 @@ void crypto_hasher_final(struct crypto_hasher *h, uint8_t *ret);
 
 void crypto_hmac(
         enum crypto_hash alg, struct span key, struct span data, uint8_t *ret);
-/* RFC 5869 extract and expand. */
+/* RFC 5869 extract and expand; info is a label, at most this long. */
+#define CRYPTO_HKDF_INFO_MAX 512
 int crypto_hkdf(enum crypto_hash alg, struct span salt, struct span ikm,
         struct span info, uint8_t *ret, size_t len) MUST_CHECK;
 /* Aborts if the kernel's generator fails. */
