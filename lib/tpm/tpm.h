@@ -123,10 +123,10 @@ int tpm_activate(struct tpm *t, const struct tpm_blob *ak, enum tpm_ek ek,
  * nothing here trusts it.
  */
 struct tpm_approval {
-    uint8_t owner[65]; /* SEC1 point of the owner's P-256 key */
+    struct span owner; /* TPMT_PUBLIC, evidence_tpm_signer_public */
+    struct span ref;   /* policyRef, evidence_policy_ref */
     uint8_t policy[TPM_DIGEST];
     uint8_t sig[TPM_SIGNATURE];
-    struct span ref; /* policyRef, at most 64 bytes */
 };
 
 /*

@@ -27,6 +27,9 @@ int tpm_blob_parse(const struct tpm_blob *blob, TPM2B_PUBLIC *ret_pub,
     *ret_pub = (TPM2B_PUBLIC){.size = 0};
     *ret_priv = (TPM2B_PRIVATE){.size = 0};
     rc = Tss2_MU_TPM2B_PUBLIC_Unmarshal(blob->bytes, blob->len, &at, ret_pub);
+    /* MU does not compare the length prefix with what it read */
+    if (rc == 0 && at != 2u + ret_pub->size)
+        rc = TSS2_MU_RC_BAD_SIZE;
     if (rc == 0)
         rc = Tss2_MU_TPM2B_PRIVATE_Unmarshal(
                 blob->bytes, blob->len, &at, ret_priv);

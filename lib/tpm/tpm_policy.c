@@ -9,6 +9,7 @@
 #include "crypto.h"
 
 #define POLICY_REF_MAX 64
+#define OWNER_MAX      128 /* TPMT_PUBLIC of a P-256 key: 86 bytes */
 
 int tpm_session(struct tpm *t, TPM2_SE kind, TPMA_SESSION attributes,
         ESYS_TR *ret, struct err *err)
@@ -40,35 +41,17 @@ static int policy_check(
     return tpm_check(rc, "prove the approved state to the TPM", err);
 }
 
-/*
- * The public area whose Name stands in the objects' policies: it must be the
- * one that evidence_owner_name computes.
- */
-static TPM2B_PUBLIC owner_public(const uint8_t point[static 65])
+static int owner_public(struct span bytes, TPM2B_PUBLIC *ret, struct err *err)
 {
-    TPM2B_PUBLIC pub = {
-            .publicArea =
-                    {
-                            .type = TPM2_ALG_ECC,
-                            .nameAlg = TPM2_ALG_SHA256,
-                            .objectAttributes = TPMA_OBJECT_USERWITHAUTH |
-                                                TPMA_OBJECT_SIGN_ENCRYPT,
-                            .parameters.eccDetail =
-                                    {
-                                            .symmetric.algorithm =
-                                                    TPM2_ALG_NULL,
-                                            .scheme.scheme = TPM2_ALG_NULL,
-                                            .curveID = TPM2_ECC_NIST_P256,
-                                            .kdf.scheme = TPM2_ALG_NULL,
-                                    },
-                            .unique.ecc.x.size = 32,
-                            .unique.ecc.y.size = 32,
-                    },
-    };
+    size_t at = 0;
+    TSS2_RC rc;
 
-    memcpy(pub.publicArea.unique.ecc.x.buffer, point + 1, 32);
-    memcpy(pub.publicArea.unique.ecc.y.buffer, point + 33, 32);
-    return pub;
+    *ret = (TPM2B_PUBLIC){.size = 0};
+    rc = Tss2_MU_TPMT_PUBLIC_Unmarshal(
+            bytes.ptr, bytes.len, &at, &ret->publicArea);
+    if (rc != 0 || at != bytes.len)
+        return err_set(err, ERR_SYNTAX, "malformed public area of the owner");
+    return 0;
 }
 
 static TPMT_SIGNATURE owner_signature(const uint8_t rs[static TPM_SIGNATURE])
@@ -92,7 +75,7 @@ static TPMT_SIGNATURE owner_signature(const uint8_t rs[static TPM_SIGNATURE])
 static int owner_verify(
         struct tpm *t, const struct tpm_approval *a, struct err *err)
 {
-    TPM2B_PUBLIC pub = owner_public(a->owner);
+    TPM2B_PUBLIC pub;
     TPMT_SIGNATURE sig = owner_signature(a->sig);
     TPM2B_DIGEST hash = {.size = TPM_DIGEST};
     TPMT_TK_VERIFIED *ticket = NULL;
@@ -101,6 +84,9 @@ static int owner_verify(
     TSS2_RC rc;
     int r;
 
+    r = owner_public(a->owner, &pub, err);
+    if (r != 0)
+        return r;
     crypto_sha256_two(SPAN_OF(a->policy), a->ref, hash.buffer);
     rc = Esys_LoadExternal(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
             NULL, &pub, ESYS_TR_RH_OWNER, &key);
@@ -147,15 +133,20 @@ static int policy_prove(struct tpm *t, ESYS_TR session,
 static int owner_prove(
         struct tpm *t, const struct tpm_approval *a, struct err *err)
 {
-    uint8_t parts[sizeof a->owner + sizeof a->policy + sizeof a->sig];
+    uint8_t parts[OWNER_MAX + sizeof a->policy + sizeof a->sig +
+                  POLICY_REF_MAX + 4];
     uint8_t id[TPM_DIGEST];
     struct wire_writer w = wire_writer_of(parts, sizeof parts);
+    struct span all = SPAN_EMPTY;
     int r;
 
-    wire_put_bytes(&w, a->owner, sizeof a->owner);
+    wire_put_vec16be(&w, a->owner);
+    wire_put_vec16be(&w, a->ref);
     wire_put_bytes(&w, a->policy, sizeof a->policy);
     wire_put_bytes(&w, a->sig, sizeof a->sig);
-    crypto_sha256_two(SPAN_OF(parts), a->ref, id);
+    if (!wire_finish(&w, &all))
+        return err_set(err, ERR_SYNTAX, "malformed approval of a state");
+    crypto_sha256(all, id);
     if (t->proved.valid && memcmp(t->proved.id, id, sizeof id) == 0)
         return 0;
     r = owner_verify(t, a, err);
@@ -172,7 +163,7 @@ int tpm_approved_session(struct tpm *t, const struct tpm_approval *a,
     ESYS_TR s = ESYS_TR_NONE;
     int r;
 
-    if (a->ref.len > POLICY_REF_MAX || a->ref.len == 0 || a->owner[0] != 0x04)
+    if (a->ref.len > POLICY_REF_MAX || a->ref.len == 0)
         return err_set(err, ERR_SYNTAX, "malformed approval of a state");
     r = owner_prove(t, a, err);
     if (r == 0)

@@ -32,18 +32,29 @@ static pid_t spawn(char *const argv[])
     _exit(127);
 }
 
-static bool run(char *const argv[])
+bool swtpm_wait(pid_t pid)
 {
-    pid_t pid = spawn(argv);
     int status = -1;
 
     return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
+static bool run(char *const argv[])
+{
+    return swtpm_wait(spawn(argv));
+}
+
+bool swtpm_false(int ret_fds[2], const uint8_t *bytes, size_t len)
+{
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret_fds) == 0 &&
+           write(ret_fds[1], bytes, len) == (ssize_t)len &&
+           shutdown(ret_fds[1], SHUT_WR) == 0;
+}
+
 bool swtpm_installed(void)
 {
     char *const swtpm[] = {"swtpm", "--version", NULL};
-    char *const setup[] = {"swtpm_setup", "--version", NULL};
+    char *const setup[] = {"swtpm_setup", "--help", NULL};
 
     return run(swtpm) && run(setup);
 }
@@ -93,11 +104,7 @@ bool swtpm_init(struct swtpm *s, bool with_ek)
     char *const full[] = {"swtpm_setup", "--tpm2", "--config", config,
             "--tpmstate", state, "--create-ek-cert", "--pcr-banks", "sha256",
             NULL};
-    char *const ecc[] = {"swtpm_setup", "--tpm2", "--config", config,
-            "--tpmstate", state, "--ecc", "--create-ek-cert", "--pcr-banks",
-            "sha256", "--not-overwrite", NULL};
 
-    (void)ecc;
     *s = (struct swtpm){.pid = 0};
     snprintf(s->dir, sizeof s->dir, "/tmp/qair-test-swtpm-XXXXXX");
     if (!mkdtemp(s->dir))

@@ -4,6 +4,8 @@
 #define QAIR_TEST_SWTPM_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct swtpm {
@@ -21,6 +23,10 @@ bool swtpm_start(struct swtpm *s);
 int swtpm_connect(const struct swtpm *s);
 /* TPM reset without startup, as a power cycle of the chip alone. */
 bool swtpm_reset(const struct swtpm *s);
+/* True when the child ended with status 0. */
+bool swtpm_wait(pid_t pid);
+/* A stream that answers the first command with these bytes, then nothing. */
+bool swtpm_false(int ret_fds[2], const uint8_t *bytes, size_t len);
 void swtpm_stop(struct swtpm *s);
 void swtpm_fini(struct swtpm *s);
 
