@@ -2,6 +2,7 @@
 #include "crypto_private.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* A path of real EK certificates has at most five links. */
 #define PATH_MAX_LINKS 8
@@ -133,6 +134,33 @@ bool crypto_cert_valid_at(const struct crypto_cert *c, uint64_t unix_s)
      * (RFC 5280, 4.1.2.5), and 0 is a time that cannot be read. */
     return X509_cmp_time(X509_get0_notBefore(c->x), &from) < 0 &&
            X509_cmp_time(X509_get0_notAfter(c->x), &until) > 0;
+}
+
+static bool unix_time(const ASN1_TIME *t, uint64_t *ret)
+{
+    struct tm tm;
+    time_t v;
+
+    if (ASN1_TIME_to_tm(t, &tm) != 1)
+        return false;
+    v = timegm(&tm);
+    if (v < 0)
+        return false;
+    *ret = (uint64_t)v;
+    return true;
+}
+
+int crypto_cert_validity(const struct crypto_cert *c, uint64_t *ret_not_before,
+        uint64_t *ret_not_after)
+{
+    uint64_t from, until;
+
+    if (!unix_time(X509_get0_notBefore(c->x), &from) ||
+            !unix_time(X509_get0_notAfter(c->x), &until) || from > until)
+        return crypto_fail(ERR_SYNTAX);
+    *ret_not_before = from;
+    *ret_not_after = until;
+    return 0;
 }
 
 int crypto_cert_verify(const struct crypto_cert *c, const struct crypto_pub *k)
