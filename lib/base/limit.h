@@ -48,6 +48,7 @@
 #define LIMIT_ROLE_LINKS_MAX 4352
 /* Messages that wait for a peer to read; beyond, the peer hangs. */
 #define LIMIT_ROLE_QUEUE_MAX       8192
+#define LIMIT_ROLE_QUEUE_BYTES     (64u << 20)
 #define LIMIT_POLICY_RULES_MAX     100000
 #define LIMIT_POLICY_INCLUDE_DEPTH 16
 

@@ -399,6 +399,7 @@ const char *msg_role_name(uint8_t role)
             [MSG_ROLE_ATTESTD] = "attestd",
             [MSG_ROLE_ADMIN] = "admin",
             [MSG_ROLE_SERVICE] = "service",
+            [MSG_ROLE_MEASURE] = "measure",
     };
 
     return role < MSG_ROLE_COUNT && names[role] ? names[role] : "unknown";

@@ -22,15 +22,16 @@
 
 /* One process of a zone; the value stands in MSG_PEER and in log records. */
 enum msg_role {
-    MSG_ROLE_QAIRD = 1,   /* supervisor; starts roles and qubes */
-    MSG_ROLE_CALLD = 2,   /* owns calls; hears qubes and the local user */
-    MSG_ROLE_POLICYD = 3, /* decides */
-    MSG_ROLE_KEYD = 4,    /* TPM, keys, own evidence */
-    MSG_ROLE_LOGD = 5,    /* the log */
-    MSG_ROLE_NETD = 6,    /* TLS to other zones */
-    MSG_ROLE_ATTESTD = 7, /* appraises foreign evidence */
-    MSG_ROLE_ADMIN = 8,   /* the qair command on a local socket */
-    MSG_ROLE_SERVICE = 9, /* a service in a qube, on its key session */
+    MSG_ROLE_QAIRD = 1,    /* supervisor; starts roles and qubes */
+    MSG_ROLE_CALLD = 2,    /* owns calls; hears qubes and the local user */
+    MSG_ROLE_POLICYD = 3,  /* decides */
+    MSG_ROLE_KEYD = 4,     /* TPM, keys, own evidence */
+    MSG_ROLE_LOGD = 5,     /* the log */
+    MSG_ROLE_NETD = 6,     /* TLS to other zones */
+    MSG_ROLE_ATTESTD = 7,  /* appraises foreign evidence */
+    MSG_ROLE_ADMIN = 8,    /* the qair command on a local socket */
+    MSG_ROLE_SERVICE = 9,  /* a service in a qube, on its key session */
+    MSG_ROLE_MEASURE = 10, /* measures the zone, once, before the others */
     MSG_ROLE_COUNT
 };
 

@@ -44,8 +44,8 @@ struct sandbox_spec {
     const char *name; /* "netd"; for messages */
     unsigned groups;  /* enum sandbox_group */
     unsigned max_fds; /* RLIMIT_NOFILE; 0: 64 */
-    size_t max_file;  /* RLIMIT_FSIZE; 0: may write no file */
-    size_t max_lock;  /* RLIMIT_MEMLOCK, for secrets; 0: none */
+    size_t max_file;  /* RLIMIT_FSIZE; 0: 1 GiB (memfds, too) */
+    size_t max_lock;  /* RLIMIT_MEMLOCK, for secrets; 0: as is */
 };
 
 /*
