@@ -9,7 +9,7 @@
  * are named at creation: a peer that does not read costs no more than that
  * and then its link fails.
  *
- * Descriptors: link_send takes ownership of the fds on success.  Received
+ * Descriptors: link_send takes the fds in any case.  Received
  * ones wait in order of arrival until link_take_fd; how many belong to a
  * message is what the message says.  More than LINK_FDS_MAX waiting, or one
  * on a link that was made without, is the peer's violation.
@@ -48,8 +48,8 @@ int link_take_fd(struct link *l) MUST_CHECK;
 
 /*
  * Queues bytes with n fds on their first byte and writes what goes at once.
- * ERR_LIMIT when the queue would exceed its cap (nothing is queued, fds stay
- * the caller's); ERR_PEER, ERR_IO when the link is dead.
+ * ERR_LIMIT when the queue would exceed its cap (nothing is queued);
+ * ERR_PEER, ERR_IO when the link is dead.
  */
 int link_send(struct link *l, struct span bytes, const int *fds, size_t n,
         struct err *err) MUST_CHECK;

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define OUT_SIZE (QREXEC_HEADER_SIZE + LIMIT_QREXEC_DATA_MAX)
+#define IN_SIZE  (2u * LIMIT_QREXEC_DATA_MAX)
+#define STREAMS  3
+/* After the exit code a callee waits so long for its caller to close, so that
+ * bytes in flight do not turn into a reset of the stream. */
+#define LINGER_MS 5000
+
+enum slot { SLOT_SOCK, SLOT_SINK, SLOT_CHILD, SLOT_SOURCE, SLOT_COUNT = 6 };
+
+struct run {
+    struct pump *p;
+    struct qrexec_data d;
+    int fd[STREAMS]; /* by stream - QREXEC_STDIN; -1 = closed */
+    bool is_sock[STREAMS];
+    int child_fd; /* pidfd, -1 = none or done */
+    uint8_t *out; /* one message on its way to sock */
+    size_t out_at;
+    size_t out_len;
+    uint8_t *in;
+    struct span fresh; /* of in: not fed yet */
+    struct span pend;  /* of in: body bytes that pend_stream's sink owes */
+    uint32_t pend_stream;
+    uint32_t turn;   /* source that goes first, for fairness */
+    bool sock_ended; /* caller: the peer reads no more */
+    bool over;
+    struct pollfd poll[SLOT_COUNT];
+};
+
+static size_t index_of(uint32_t stream)
+{
+    return stream - QREXEC_STDIN;
+}
+
+static bool is_source(const struct run *r, uint32_t stream)
+{
+    return (r->d.end == QREXEC_CALLER) == (stream == QREXEC_STDIN);
+}
+
+static void close_stream(struct run *r, uint32_t stream)
+{
+    size_t i = index_of(stream);
+
+    if (r->fd[i] < 0)
+        return;
+    if (r->is_sock[i] && !is_source(r, stream))
+        (void)shutdown(r->fd[i], SHUT_WR);
+    if (r->fd[i] != STDERR_FILENO) /* messages go there to the end */
+        (void)close(r->fd[i]);
+    r->fd[i] = -1;
+}
+
+/* ---- to the peer ----------------------------------------------------- */
+
+static int flush_out(struct run *r, struct err *err)
+{
+    while (r->out_at < r->out_len) {
+        ssize_t n = send(r->p->sock, r->out + r->out_at, r->out_len - r->out_at,
+                MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n >= 0) {
+            r->out_at += (size_t)n;
+        } else if (errno == EAGAIN) {
+            return 0;
+        } else if (errno != EINTR) {
+            if (errno != EPIPE && errno != ECONNRESET)
+                return err_errno(err, "data stream");
+            if (r->d.end == QREXEC_CALLEE)
+                return err_set(err, ERR_PEER, "the caller went away");
+            r->sock_ended = true; /* the exit code may still be there */
+            r->out_at = r->out_len;
+        }
+    }
+    r->out_at = r->out_len = 0;
+    return 0;
+}
+
+static int put(struct run *r, uint32_t stream, size_t len)
+{
+    int e = qrexec_data_put_header(&r->d, stream, len, r->out);
+
+    if (e == 0)
+        r->out_len = QREXEC_HEADER_SIZE + len;
+    return e;
+}
+
+/* One read of a source into the message behind its header. */
+static int fill_from(struct run *r, uint32_t stream, struct err *err)
+{
+    size_t i = index_of(stream);
+    size_t max = qrexec_data_chunk_max(&r->d);
+    uint8_t *body = r->out + QREXEC_HEADER_SIZE;
+    ssize_t n = 0;
+
+    if (r->fd[i] >= 0)
+        n = r->is_sock[i] ? recv(r->fd[i], body, max, MSG_DONTWAIT)
+                          : read(r->fd[i], body, max);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (n <= 0) { /* an error of a source is its end: a tty that hung up */
+        close_stream(r, stream);
+        n = 0;
+        if (r->p->exit_on_service_eof && stream == QREXEC_STDOUT)
+            r->over = true;
+    }
+    if (put(r, stream, (size_t)n))
+        return err_set(err, ERR_STATE, "data out of order");
+    return 0;
+}
+
+static int fill_prefix(struct run *r, struct err *err)
+{
+    struct span *prefix = &r->p->prefix;
+    size_t max = qrexec_data_chunk_max(&r->d);
+    size_t n = prefix->len < max ? prefix->len : max;
+
+    memcpy(r->out + QREXEC_HEADER_SIZE, prefix->ptr, n);
+    *prefix = SPAN(prefix->ptr + n, prefix->len - n);
+    if (put(r, QREXEC_STDIN, n))
+        return err_set(err, ERR_STATE, "data out of order");
+    return 0;
+}
+
+static bool is_ready(const struct run *r, uint32_t stream)
+{
+    return r->fd[index_of(stream)] < 0 ||
+           (r->poll[SLOT_SOURCE + index_of(stream)].revents &
+                   (POLLIN | POLLHUP | POLLERR | POLLNVAL));
+}
+
+static bool may_exit(const struct run *r)
+{
+    return r->d.end == QREXEC_CALLEE && r->child_fd < 0 && !r->d.exit_sent &&
+           !qrexec_data_may_send(&r->d, QREXEC_STDOUT) &&
+           !qrexec_data_may_send(&r->d, QREXEC_STDERR);
+}
+
+/* The next message, when there is something to say. */
+static int fill_out(struct run *r, struct err *err)
+{
+    if (!r->d.hello_sent) {
+        qrexec_data_put_hello(&r->d, r->out);
+        r->out_len = QREXEC_HEADER_SIZE + 4;
+        return 0;
+    }
+    if (!r->d.version || r->sock_ended)
+        return 0;
+    if (r->p->prefix.len)
+        return fill_prefix(r, err);
+    for (uint32_t k = 0; k < STREAMS && !r->out_len; k++) {
+        uint32_t stream = QREXEC_STDIN + (r->turn + k) % STREAMS;
+
+        if (qrexec_data_may_send(&r->d, stream) && is_ready(r, stream)) {
+            int e = fill_from(r, stream, err);
+
+            if (e)
+                return e;
+            r->poll[SLOT_SOURCE + index_of(stream)].revents = 0;
+            r->turn = stream - QREXEC_STDIN + 1;
+        }
+    }
+    if (!r->out_len && may_exit(r)) {
+        if (qrexec_data_put_exit(&r->d, r->p->exit_code, r->out))
+            return err_set(err, ERR_STATE, "exit code out of order");
+        r->out_len = QREXEC_HEADER_SIZE + 4;
+    }
+    return 0;
+}
+
+/* Until there is nothing to say or the stream is full. */
+static int send_side(struct run *r, struct err *err)
+{
+    for (;;) {
+        int e = r->out_len ? 0 : fill_out(r, err);
+
+        if (e || !r->out_len)
+            return e;
+        e = flush_out(r, err);
+        if (e || r->out_len)
+            return e;
+    }
+}
+
+/* ---- from the peer --------------------------------------------------- */
+
+/* Terminal tricks of a less trusted qube (upstream: do_replace_chars). */
+static void filter(uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if ((p[i] < 0x20 || p[i] > 0x7e) &&
+                (p[i] == 0 || !strchr("\t\n\r\b\a", p[i])))
+            p[i] = '_';
+    }
+}
+
+/* Bytes that the sink takes now; negative: the sink is gone. */
+static ssize_t write_sink(const struct run *r, size_t i, struct span s)
+{
+    ssize_t n;
+
+    do {
+        n = r->is_sock[i]
+                    ? send(r->fd[i], s.ptr, s.len, MSG_DONTWAIT | MSG_NOSIGNAL)
+                    : write(r->fd[i], s.ptr, s.len);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 && errno == EAGAIN ? 0 : n;
+}
+
+/* A sink that takes no more: what that means depends on which. */
+static int sink_gone(struct run *r, uint32_t stream, struct err *err)
+{
+    bool gone = errno == EPIPE || errno == ECONNRESET || errno == EIO;
+
+    if (!gone && r->d.end == QREXEC_CALLER)
+        return err_errno(err, "writing the call's output");
+    close_stream(r, stream);
+    r->pend = SPAN_EMPTY;
+    if (stream == QREXEC_STDOUT) { /* nobody wants the answer any more */
+        r->p->exit_code = QREXEC_EXIT_SIGNAL_BASE + SIGPIPE;
+        r->over = true;
+    }
+    return 0;
+}
+
+static int write_pend(struct run *r, struct err *err)
+{
+    size_t i = index_of(r->pend_stream);
+
+    while (r->pend.len) {
+        ssize_t n;
+
+        if (r->fd[i] < 0) { /* the sink closed earlier: dropped */
+            r->pend = SPAN_EMPTY;
+            return 0;
+        }
+        n = write_sink(r, i, r->pend);
+        if (n < 0)
+            return sink_gone(r, r->pend_stream, err);
+        if (n == 0)
+            return 0;
+        r->pend = SPAN(r->pend.ptr + n, r->pend.len - (size_t)n);
+    }
+    return 0;
+}
+
+static int on_event(
+        struct run *r, const struct qrexec_event *ev, struct err *err)
+{
+    switch (ev->kind) {
+    case QREXEC_EVENT_NONE:
+    case QREXEC_EVENT_HELLO:
+        return 0;
+    case QREXEC_EVENT_DATA:
+        r->pend = ev->data;
+        r->pend_stream = ev->stream;
+        if (ev->stream == QREXEC_STDOUT ? r->p->filter_stdout
+                                        : r->p->filter_stderr)
+            filter(r->in + (ev->data.ptr - r->in), ev->data.len);
+        return write_pend(r, err);
+    case QREXEC_EVENT_EOF:
+        close_stream(r, ev->stream);
+        if (ev->stream == QREXEC_STDIN && r->p->exit_on_client_eof)
+            r->over = true;
+        return 0;
+    case QREXEC_EVENT_EXIT:
+        r->p->exit_code = ev->exit_code;
+        r->over = true;
+        if (r->fresh.len)
+            return err_set(err, ERR_PEER, "bytes after the exit code");
+        return 0;
+    }
+    return 0;
+}
+
+/* Feeds until a sink blocks or all is used. */
+static int feed(struct run *r, struct err *err)
+{
+    while (r->fresh.len && !r->pend.len && !r->over) {
+        struct qrexec_event ev;
+        int e = qrexec_data_feed(&r->d, &r->fresh, &ev, err);
+
+        if (e == 0)
+            e = on_event(r, &ev, err);
+        if (e)
+            return e;
+    }
+    return 0;
+}
+
+static int recv_side(struct run *r, struct err *err)
+{
+    short sock = r->poll[SLOT_SOCK].revents;
+    int e = r->pend.len ? write_pend(r, err) : 0;
+
+    if (e == 0)
+        e = feed(r, err);
+    if (e || r->over)
+        return e;
+    if (r->pend.len) {
+        /* Not reading: only the caller's disappearance is of interest. */
+        if (r->d.end == QREXEC_CALLEE && (sock & (POLLHUP | POLLERR)))
+            return err_set(err, ERR_PEER, "the caller went away");
+        return 0;
+    }
+    if (sock & (POLLIN | POLLHUP | POLLERR)) {
+        ssize_t n = recv(r->p->sock, r->in, IN_SIZE, MSG_DONTWAIT);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return 0;
+        if (n <= 0)
+            return err_set(err, ERR_PEER,
+                    r->d.end == QREXEC_CALLEE ? "the caller went away"
+                                              : "the call was cut off");
+        r->fresh = SPAN(r->in, (size_t)n);
+        return feed(r, err);
+    }
+    return 0;
+}
+
+/* ---- the loop -------------------------------------------------------- */
+
+static void want(struct run *r, unsigned slot, int fd, short events)
+{
+    r->poll[slot] = (struct pollfd){.fd = fd, .events = events};
+}
+
+static void prepare(struct run *r)
+{
+    short sock = 0;
+    bool waits = r->pend.len > 0;
+
+    if (!waits)
+        sock |= POLLIN;
+    if (r->out_len)
+        sock |= POLLOUT;
+    /* A hang-up that nobody handles would make poll spin. */
+    want(r, SLOT_SOCK, sock || r->d.end == QREXEC_CALLEE ? r->p->sock : -1,
+            sock);
+    want(r, SLOT_SINK, waits ? r->fd[index_of(r->pend_stream)] : -1, POLLOUT);
+    want(r, SLOT_CHILD, r->child_fd, POLLIN);
+    for (uint32_t s = QREXEC_STDIN; s <= QREXEC_STDERR; s++) {
+        bool read = !r->out_len && !r->sock_ended && !r->p->prefix.len &&
+                    qrexec_data_may_send(&r->d, s);
+
+        want(r, SLOT_SOURCE + (unsigned)index_of(s),
+                read ? r->fd[index_of(s)] : -1, POLLIN);
+    }
+}
+
+static void reap(struct run *r)
+{
+    int status = 0;
+
+    if (waitpid(r->p->child, &status, WNOHANG) != r->p->child)
+        return;
+    r->p->exit_code = qrexec_exit_code(status);
+    r->p->child = 0;
+    (void)close(r->child_fd);
+    r->child_fd = -1;
+}
+
+static int step(struct run *r, struct err *err)
+{
+    int e;
+
+    prepare(r);
+    if (poll(r->poll, SLOT_COUNT, -1) < 0)
+        return errno == EINTR ? 0 : err_errno(err, "poll");
+    if (r->child_fd >= 0 && r->poll[SLOT_CHILD].revents)
+        reap(r);
+    e = recv_side(r, err);
+    if (e == 0 && !r->over)
+        e = send_side(r, err);
+    if (e == 0 && r->d.exit_sent && !r->out_len)
+        r->over = true;
+    return e;
+}
+
+/* exit_on_*: the streams end here, whatever the service still does. */
+static void say_last_words(struct run *r)
+{
+    struct err ignored;
+
+    if (r->p->child)
+        r->p->exit_code = 0;
+    close_stream(r, QREXEC_STDOUT);
+    close_stream(r, QREXEC_STDERR);
+    if (r->child_fd >= 0)
+        (void)close(r->child_fd);
+    r->child_fd = -1;
+    while (!r->d.exit_sent || r->out_len) {
+        struct pollfd pfd = {.fd = r->p->sock, .events = POLLOUT};
+
+        if (send_side(r, &ignored) || (!r->out_len && !r->d.version))
+            return;
+        if (r->out_len && poll(&pfd, 1, LINGER_MS) <= 0)
+            return;
+    }
+}
+
+static void linger(struct run *r)
+{
+    struct pollfd pfd = {.fd = r->p->sock, .events = POLLIN};
+    ssize_t n;
+
+    (void)shutdown(r->p->sock, SHUT_WR);
+    do {
+        if (poll(&pfd, 1, LINGER_MS) <= 0)
+            return;
+        n = recv(r->p->sock, r->in, IN_SIZE, MSG_DONTWAIT);
+    } while (n > 0);
+}
+
+static int start(struct run *r, struct err *err)
+{
+    const int fds[STREAMS] = {r->p->stdin_fd, r->p->stdout_fd, r->p->stderr_fd};
+
+    for (size_t i = 0; i < STREAMS; i++) {
+        struct stat st;
+        int flags;
+
+        r->fd[i] = fds[i];
+        if (fds[i] < 0)
+            continue;
+        r->is_sock[i] = fstat(fds[i], &st) == 0 && S_ISSOCK(st.st_mode);
+        flags = fcntl(fds[i], F_GETFL);
+        if (fds[i] > 2 && flags >= 0 && !r->is_sock[i])
+            (void)fcntl(fds[i], F_SETFL, flags | O_NONBLOCK);
+    }
+    r->out = malloc(OUT_SIZE);
+    r->in = malloc(IN_SIZE);
+    if (!r->out || !r->in)
+        return err_set(err, ERR_MEMORY, "no memory for a call");
+    if (r->p->child) {
+        r->child_fd = (int)syscall(SYS_pidfd_open, r->p->child, 0);
+        if (r->child_fd < 0)
+            return err_errno(err, "pidfd_open");
+    }
+    return send_side(r, err);
+}
+
+int pump_run(struct pump *p, int *ret_exit, struct err *err)
+{
+    struct run r = {.p = p, .child_fd = -1};
+    int e;
+
+    qrexec_data_init(&r.d, p->end);
+    e = start(&r, err);
+    while (e == 0 && !r.over)
+        e = step(&r, err);
+    if (e == 0 && p->end == QREXEC_CALLEE) {
+        if (!r.d.exit_sent)
+            say_last_words(&r);
+        linger(&r);
+    }
+    for (uint32_t s = QREXEC_STDIN; s <= QREXEC_STDERR; s++)
+        close_stream(&r, s);
+    if (r.child_fd >= 0)
+        (void)close(r.child_fd);
+    (void)close(p->sock);
+    free(r.out);
+    free(r.in);
+    if (e == 0)
+        *ret_exit = p->exit_code;
+    return e;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Room pump (floor 4): carries one qrexec call between its data stream and
+ * local descriptors, until the call is over.  A process runs one pump and
+ * nothing else: the agent's runner (callee), qrexec-client-vm and `qair call`
+ * (callers).
+ *
+ * Both directions move independently: a service that does not read its stdin
+ * holds back neither its output nor its exit code.  A caller that does not
+ * read its stdout holds back its own stderr, as one stream carries both.
+ *
+ * Body bytes are read and written where they lie, 64 KiB at a time; memory is
+ * bounded by two such buffers, whatever the peer does.
+ */
+#ifndef QAIR_PUMP_H
+#define QAIR_PUMP_H
+
+#include "base.h"
+#include "qrexec.h"
+
+#include <sys/types.h>
+
+struct pump {
+    enum qrexec_end end;
+    int sock; /* the data stream; the pump closes it */
+    /*
+     * By stream, -1 = absent; the pump closes them.  A caller reads stdin_fd
+     * and writes the others, a callee the other way round.  A callee whose
+     * service is a socket has it in stdin_fd and (a duplicate) in stdout_fd.
+     */
+    int stdin_fd;
+    int stdout_fd;
+    int stderr_fd;
+    struct span prefix; /* caller: sent before stdin */
+    bool filter_stdout; /* caller: control bytes become '_' */
+    bool filter_stderr;
+    /* Callee. */
+    pid_t child; /* its exit code is the call's; 0 = none, exit_code counts */
+    int exit_code;
+    bool exit_on_client_eof;
+    bool exit_on_service_eof;
+};
+
+/*
+ * Runs the call to its end; 0 with the exit code, or ERR_PEER when the peer
+ * went away or broke the protocol, ERR_IO.  The child is reaped unless it
+ * still runs (ERR_PEER, exit_on_*): p->child is 0 when it was.  Ignore SIGPIPE.
+ */
+int pump_run(struct pump *p, int *ret_exit, struct err *err) MUST_CHECK;
+
+/*
+ * Makes one of the process's own stdio descriptors fit for pump_run, without
+ * changing the mode of an open file that it shares with other processes where
+ * that can be had.  Call pump_stdio_restore before exit.
+ */
+void pump_stdio_prepare(int fd);
+void pump_stdio_restore(void);
+
+#endif
