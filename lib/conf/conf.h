@@ -35,14 +35,14 @@ int conf_parse(struct span text, const char *file, const struct conf_key *keys,
 
 /* ---- zone.conf ------------------------------------------------------- */
 
-#define CONF_HOST_MAX     253 /* RFC 1035 name, or an address */
+#define CONF_HOST_MAX     45 /* INET6_ADDRSTRLEN without its NUL */
 #define CONF_SPKI_MAX     256
 #define CONF_PATH_MAX     1024
 #define CONF_REATTEST_DEF 300
 #define CONF_UID_BASE_DEF 64200
 
 struct conf_addr {
-    char host[CONF_HOST_MAX + 1]; /* without the brackets of IPv6 */
+    char host[CONF_HOST_MAX + 1]; /* numeric; without brackets */
     uint16_t port; /* 0 in listen: any free port, told in run/listen */
 };
 
@@ -68,10 +68,11 @@ struct conf_zone {
     struct conf_peer peers[LIMIT_ZONES_MAX];
 };
 
-/* text: the bytes of zone.conf (about 70 kB: keep the struct off the stack). */
+/* text: the bytes of zone.conf (about 25 kB: better static or heap). */
 int conf_zone_parse(struct span text, struct conf_zone *ret, struct err *err)
         MUST_CHECK;
-/* "host:port" or "[v6]:port". */
+/* "192.0.2.1:7400" or "[2001:db8::1]:7400"; no names, since the process that
+ * connects has no resolver. */
 int conf_addr_parse(struct span text, struct conf_addr *ret, struct err *err)
         MUST_CHECK;
 /* NULL when there is none. */
@@ -99,7 +100,7 @@ struct conf_qube {
 };
 
 struct conf_qubes {
-    struct conf_qube *qubes; /* heap, sorted by name */
+    struct conf_qube *qubes; /* heap, sorted by file name */
     size_t count;
 };
 
