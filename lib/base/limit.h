@@ -51,5 +51,7 @@
 #define LIMIT_ROLE_QUEUE_BYTES     (64u << 20)
 #define LIMIT_POLICY_RULES_MAX     100000
 #define LIMIT_POLICY_INCLUDE_DEPTH 16
+/* All policy text with repetition: includes multiply. */
+#define LIMIT_POLICY_BYTES_MAX (64u << 20)
 
 #endif

@@ -25,6 +25,7 @@
 #define QAIR_POLICY_H
 
 #include "base.h"
+#include "conf.h"
 
 /* ---- policy ----------------------------------------------------------- */
 
@@ -55,6 +56,9 @@ struct policy;
  */
 int policy_new(const struct policy_files *files, struct policy **ret,
         struct err *err) MUST_CHECK;
+/* The same of the bundle `policy` (bundle.h), as a zone's daemons get it. */
+int policy_new_from_bundle(
+        struct span bundle, struct policy **ret, struct err *err) MUST_CHECK;
 /* Denies everything, because of reason.  NULL when memory is exhausted. */
 struct policy *policy_new_broken(const char *reason) MUST_CHECK;
 void policy_free(struct policy *p);
@@ -90,6 +94,12 @@ struct policy_system;
 /* "dom0" (AdminVM) is added when it is missing. */
 int policy_system_new(const struct policy_qube *qubes, size_t n,
         struct policy_system **ret, struct err *err) MUST_CHECK;
+/*
+ * The qubes of a zone of ours.  They count as running: who starts qubes
+ * (calld) holds to the result's autostart.
+ */
+int policy_system_new_from_conf(const struct conf_qubes *qubes,
+        struct policy_system **ret, struct err *err) MUST_CHECK;
 void policy_system_free(struct policy_system *s);
 void policy_system_free_ptr(struct policy_system **s);
 /* By name, "uuid:U", or "@adminvm"; NULL when there is none. */
@@ -120,7 +130,7 @@ enum policy_class {
 struct policy_target {
     const struct policy_qube *qube; /* NULL: none */
     bool dispvm;
-    struct span text; /* as the rule or the request spelled it */
+    struct span text; /* as it was spelled; empty: the plain "@dispvm" */
 };
 
 enum policy_route {
@@ -146,8 +156,11 @@ struct policy_result {
     bool relayed; /* requested_source was accepted and is the source */
     /* allow */
     enum policy_route route;
-    struct policy_target target; /* ask: the default, if there is one */
-    /* ask: candidates, bits by position in the system (policy_ask_next) */
+    struct policy_target target;   /* ask: the default, if there is one */
+    struct policy_target ask_only; /* ask with target=: the one candidate,
+                                      perhaps no qube that exists */
+    /* ask without: candidates, bits by position in the system (policy_ask_next)
+     */
     uint64_t ask_qubes[POLICY_ASK_WORDS];
     uint64_t ask_dispvms[POLICY_ASK_WORDS];
     char reason[ERR_MSG_MAX]; /* always set, one printable line */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_int.h"
+
+#include <stdlib.h>
+
+int policy_new(
+        const struct policy_files *files, struct policy **ret, struct err *err)
+{
+    CLEANUP(policy_free_ptr)
+    struct policy *p = calloc(1, sizeof(*p));
+    int r;
+
+    if (!p ||
+            policy_words_add(&p->words, &p->arena, span_str("*"), &p->any) < 0)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    r = policy_parse(p, files, err);
+    if (r == 0)
+        r = policy_index_build(p, err);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(p);
+    return 0;
+}
+
+struct policy *policy_new_broken(const char *reason)
+{
+    struct policy *p = calloc(1, sizeof(*p));
+    struct span copy;
+
+    /* With the NUL. */
+    if (p && policy_arena_copy(
+                     &p->arena, SPAN(reason, strlen(reason) + 1), &copy)) {
+        p->broken = (const char *)copy.ptr;
+        return p;
+    }
+    policy_free(p);
+    return NULL;
+}
+
+void policy_free(struct policy *p)
+{
+    if (!p)
+        return;
+    policy_words_fini(&p->words);
+    policy_arena_fini(&p->arena);
+    free(p->rules);
+    free(p);
+}
+
+void policy_free_ptr(struct policy **p)
+{
+    policy_free(*p);
+}
+
+size_t policy_rule_count(const struct policy *p)
+{
+    return p->n_rules;
+}
