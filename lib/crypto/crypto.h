@@ -188,6 +188,8 @@ int crypto_cert_validity(const struct crypto_cert *c, uint64_t *ret_not_before,
 int crypto_cert_verify(const struct crypto_cert *c, const struct crypto_pub *k)
         MUST_CHECK;
 bool crypto_cert_has_eku(const struct crypto_cert *c, const char *oid);
+/* May it issue: basicConstraints, or keyCertSign, or a self-signed v1. */
+bool crypto_cert_is_ca(const struct crypto_cert *c);
 /*
  * TCG attributes in the SAN directoryName (2.23.133.2.1 .2 .3) as text;
  * ERR_NOT_FOUND when absent.

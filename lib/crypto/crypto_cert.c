@@ -188,6 +188,11 @@ bool crypto_cert_has_eku(const struct crypto_cert *c, const char *oid)
     return found;
 }
 
+bool crypto_cert_is_ca(const struct crypto_cert *c)
+{
+    return X509_check_ca(c->x) != 0;
+}
+
 int crypto_cert_tpm_san(
         const struct crypto_cert *c, const char *oid, char *ret, size_t cap)
 {
@@ -221,8 +226,10 @@ int crypto_cert_tpm_san(
  */
 static bool is_understood(const ASN1_OBJECT *oid)
 {
+    /* Policies: any will do here, RFC 5280, 6.1.1 (c); what constrains them
+     * is an extension of its own, critical, and refused. */
     static const int understood[] = {NID_basic_constraints, NID_key_usage,
-            NID_ext_key_usage, NID_subject_alt_name};
+            NID_ext_key_usage, NID_subject_alt_name, NID_certificate_policies};
     int nid = OBJ_obj2nid(oid);
 
     for (size_t i = 0; i < ARRAY_LEN(understood); i++) {

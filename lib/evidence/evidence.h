@@ -107,8 +107,8 @@ struct evidence_attest {
     struct span pcr_digest;
 };
 /*
- * Quote: whole and exact.  ERR_UNSUPPORTED, with its name in err, for the
- * other kinds of attestation; they are never taken for a quote.
+ * Quote: whole and exact.  ERR_MISMATCH, with its name in err, for the other
+ * kinds of attestation; they are never taken for a quote.
  */
 int evidence_tpm_attest(struct span bytes, struct evidence_attest *ret,
         struct err *err) MUST_CHECK;
@@ -208,6 +208,9 @@ int evidence_policy_pcr(const struct evidence_selection *s,
         uint8_t ret[static CRYPTO_SHA256_SIZE]) MUST_CHECK;
 /* authPolicy of an object that signer may approve states for. */
 int evidence_policy_authorize(const struct crypto_pub *signer,
+        struct span policy_ref, uint8_t ret[static CRYPTO_SHA256_SIZE])
+        MUST_CHECK;
+int evidence_policy_authorize_name(const struct evidence_name *signer,
         struct span policy_ref, uint8_t ret[static CRYPTO_SHA256_SIZE])
         MUST_CHECK;
 /* What the signer signs: H(approved policy || policyRef). */
@@ -335,8 +338,8 @@ struct evidence_pcrs {
 };
 /*
  * PCR values after the whole log: EV_NO_ACTION is not extended, PCR 0 starts
- * at the StartupLocality or at 4 after an H-CRTM event, 17..22 start at all
- * ones.  Every event must carry alg.
+ * at the StartupLocality or at 4 with an H-CRTM event, 17..22 are all ones
+ * until a dynamic launch sets them to zero.  Every event must carry alg.
  */
 int evidence_log_replay(struct span log, uint16_t alg,
         struct evidence_pcrs *ret, struct err *err) MUST_CHECK;
