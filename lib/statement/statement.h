@@ -123,6 +123,9 @@ struct json_t *statement_put_object(struct json_t *obj, const char *key)
         MUST_CHECK;
 struct json_t *statement_put_array(struct json_t *obj, const char *key)
         MUST_CHECK;
+/* A value that both hold from now on (counted); it is not copied. */
+bool statement_put_json(struct json_t *obj, const char *key, struct json_t *v)
+        MUST_CHECK;
 struct json_t *statement_add_object(struct json_t *array) MUST_CHECK;
 bool statement_add_text(struct json_t *array, struct span v) MUST_CHECK;
 
@@ -212,12 +215,11 @@ struct statement {
 
 /*
  * The Statement's bytes, appended to ret.  predicate is filled by the caller
- * and stays the caller's.  At most LIMIT_STATEMENT_MAX bytes.
+ * and stays the caller's to free.  At most LIMIT_STATEMENT_MAX bytes.
  */
 int statement_format(const char *predicate_type, struct span subject_name,
         const uint8_t subject[static CRYPTO_SHA256_SIZE],
-        const struct json_t *predicate, struct buf *ret, struct err *err)
-        MUST_CHECK;
+        struct json_t *predicate, struct buf *ret, struct err *err) MUST_CHECK;
 /* Statement bytes (a payload), canonical or refused. */
 int statement_parse(struct span payload, struct statement *ret, struct err *err)
         MUST_CHECK;
