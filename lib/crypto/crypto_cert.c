@@ -23,6 +23,17 @@ static struct crypto_cert *cert_of(X509 *x)
     return c;
 }
 
+/* OpenSSL reads BER; only what it would write itself is DER. */
+static bool is_exact(X509 *x, struct span der)
+{
+    uint8_t *again = NULL;
+    int len = i2d_X509(x, &again);
+    bool exact = len > 0 && span_eq(der, SPAN(again, (size_t)len));
+
+    OPENSSL_free(again);
+    return exact;
+}
+
 struct crypto_cert *crypto_cert_from_der(struct span der)
 {
     const uint8_t *p = der.ptr;
@@ -31,7 +42,7 @@ struct crypto_cert *crypto_cert_from_der(struct span der)
     if (der.len == 0 || der.len > CRYPTO_CERT_MAX)
         return NULL;
     x = d2i_X509(NULL, &p, (long)der.len);
-    if (x && p != der.ptr + der.len) {
+    if (x && !is_exact(x, der)) {
         X509_free(x);
         x = NULL;
     }
@@ -163,12 +174,16 @@ int crypto_cert_validity(const struct crypto_cert *c, uint64_t *ret_not_before,
     return 0;
 }
 
+/*
+ * SHA-1 is let in: EK certificates of real chips were signed with it, and a
+ * second certificate for the same hash would need a second preimage.
+ */
 int crypto_cert_verify(const struct crypto_cert *c, const struct crypto_pub *k)
 {
     int md = NID_undef;
 
     if (X509_get_signature_info(c->x, &md, NULL, NULL, NULL) != 1 ||
-            md == NID_sha1 || md == NID_md5)
+            md == NID_md5)
         return crypto_fail(ERR_MISMATCH);
     return X509_verify(c->x, k->pkey) == 1 ? 0 : crypto_fail(ERR_MISMATCH);
 }
