@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 static const struct cli_noun *const nouns[] = {
+        &noun_policy,
         NULL,
 };
 

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* qair policy: what do the rules say?  Reads files, needs no daemon. */
+#include "bundle.h"
+#include "cli.h"
+#include "crypto.h"
+#include "policy.h"
+#include "policy_batch.h"
+#include "policy_load.h"
+
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What the reading verbs work on. */
+struct view {
+    struct buf bundle;
+    char digest[TEXT_HEX_SIZE(CRYPTO_SHA256_SIZE)];
+    struct policy *policy;
+    struct policy_system *system;
+};
+
+static void view_fini(struct view *v)
+{
+    buf_fini(&v->bundle);
+    policy_free(v->policy);
+    policy_system_free(v->system);
+}
+
+static void json_free_ptr(json_t **j)
+{
+    json_decref(*j);
+}
+
+/* ---- arguments -------------------------------------------------------------
+ */
+
+struct args {
+    bool json;
+    char **words;
+    int n_words;
+};
+
+/* False: misuse was told.  Words between min and max. */
+static bool parse_args(struct cli *cli, int argc, char **argv, int min, int max,
+        struct args *ret)
+{
+    static const struct option options[] = {
+            {"json", no_argument, NULL, 'j'}, {0}};
+    int c;
+
+    *ret = (struct args){0};
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c != 'j') {
+            (void)cli_misuse(cli, "unknown option '%s'", argv[optind - 1]);
+            return false;
+        }
+        ret->json = true;
+    }
+    ret->words = argv + optind;
+    ret->n_words = argc - optind;
+    if (ret->n_words < min || ret->n_words > max) {
+        (void)cli_misuse(
+                cli, "too %s words", ret->n_words < min ? "few" : "many");
+        return false;
+    }
+    return true;
+}
+
+static int print_json(json_t *j)
+{
+    if (!j || json_dumpf(j, stdout, JSON_COMPACT | JSON_SORT_KEYS) < 0)
+        return cli_fail(&(struct err){
+                .code = ERR_MEMORY, .msg = "cannot write the answer"});
+    (void)fputc('\n', stdout);
+    return CLI_OK;
+}
+
+/* ---- loading ---------------------------------------------------------------
+ */
+
+/* dir: the policy folder; NULL: that of the zone. */
+static int load_bundle(
+        struct cli *cli, const char *dir, struct view *v, struct err *err)
+{
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    CLEANUP(buf_free_ptr) char *path = NULL;
+    int r;
+
+    v->bundle = BUF_INIT(LIMIT_BUNDLE_MAX);
+    if (!dir && asprintf(&path, "%s/policy.d", cli->zone_dir) < 0)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    r = policy_load_bundle(dir ? dir : path, &v->bundle, err);
+    if (r < 0)
+        return r;
+    crypto_sha256(buf_span(&v->bundle), digest);
+    text_format_hex(SPAN_OF(digest), v->digest);
+    return 0;
+}
+
+/*
+ * As policyd does it: a policy with an error denies all, and says why.  Only
+ * what cannot be read at all is a failure of the command.
+ */
+static int load_zone(struct cli *cli, struct view *v, struct err *err)
+{
+    struct err why = {.code = 0};
+    int r = policy_load_system(cli->zone_dir, &v->system, err);
+
+    if (r < 0)
+        return r;
+    r = load_bundle(cli, NULL, v, &why);
+    if (r == 0)
+        r = policy_new_from_bundle(buf_span(&v->bundle), &v->policy, &why);
+    if (r < 0)
+        v->policy = policy_new_broken(why.msg);
+    return v->policy ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+}
+
+/* ---- check, hash -----------------------------------------------------------
+ */
+
+static int run_check(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(view_fini) struct view v = {0};
+    CLEANUP(json_free_ptr) json_t *j = NULL;
+    struct err err = {.code = 0};
+    struct args a;
+    size_t n;
+    int r;
+
+    if (!parse_args(cli, argc, argv, 0, 1, &a))
+        return CLI_MISUSE;
+    r = load_bundle(cli, a.words[0], &v, &err);
+    if (r == 0)
+        r = policy_new_from_bundle(buf_span(&v.bundle), &v.policy, &err);
+    if (r < 0 && !a.json)
+        return cli_fail(&err);
+    n = v.policy ? policy_rule_count(v.policy) : 0;
+    if (a.json) {
+        j = json_pack("{s:b, s:s*, s:I, s:s*}", "ok", r == 0, "error",
+                r < 0 ? err.msg : NULL, "rules", (json_int_t)n, "digest",
+                v.digest[0] ? v.digest : NULL);
+        if (print_json(j) != CLI_OK || r < 0)
+            return CLI_NO;
+        return CLI_OK;
+    }
+    (void)printf("ok: %zu rules in %zu files, sha256:%s\n", n,
+            bundle_count(buf_span(&v.bundle)), v.digest);
+    return CLI_OK;
+}
+
+static int run_hash(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(view_fini) struct view v = {0};
+    CLEANUP(json_free_ptr) json_t *j = NULL;
+    struct err err = {.code = 0};
+    struct args a;
+
+    if (!parse_args(cli, argc, argv, 0, 1, &a))
+        return CLI_MISUSE;
+    if (load_bundle(cli, a.words[0], &v, &err) < 0)
+        return cli_fail(&err);
+    if (a.json) {
+        j = json_pack("{s:s}", "sha256", v.digest);
+        return print_json(j);
+    }
+    (void)printf("%s\n", v.digest);
+    return CLI_OK;
+}
+
+/* ---- eval, explain ---------------------------------------------------------
+ */
+
+#define S(span) (int)(span).len, (const char *)(span).ptr
+
+static const char *verdict_name(enum policy_verdict v)
+{
+    switch (v) {
+    case POLICY_DENY:
+        break;
+    case POLICY_ALLOW:
+        return "allow";
+    case POLICY_ASK:
+        return "ask";
+    }
+    return "deny";
+}
+
+/* "" leaves the member out. */
+static void set_text(json_t *j, const char *key, struct span s)
+{
+    if (s.len)
+        (void)json_object_set_new(
+                j, key, json_stringn((const char *)s.ptr, s.len));
+}
+
+static json_t *target_list(const struct view *v, const struct policy_result *r)
+{
+    json_t *list = json_array();
+    struct policy_target t;
+    size_t pos = 0;
+
+    while (policy_ask_next(r, v->system, &pos, &t))
+        (void)json_array_append_new(list,
+                json_sprintf("%s%.*s", t.dispvm ? "@dispvm:" : "", S(t.text)));
+    return list;
+}
+
+static json_t *result_json(const struct view *v, const struct policy_result *r)
+{
+    json_t *j = json_pack("{s:s, s:s, s:b, s:s*}", "verdict",
+            verdict_name(r->verdict), "reason", r->reason, "notify", r->notify,
+            "policy", v->digest[0] ? v->digest : NULL);
+    const struct policy_qube *q = r->target.qube;
+
+    set_text(j, "requested", r->requested);
+    set_text(j, "user", r->user);
+    if (r->source)
+        set_text(j, "source", r->source->name);
+    if (r->rule_file.len)
+        (void)json_object_set_new(j, "rule",
+                json_sprintf("%.*s:%u", S(r->rule_file), r->rule_line));
+    if (r->verdict == POLICY_ASK)
+        (void)json_object_set_new(j, "targets", target_list(v, r));
+    if (!q)
+        return j;
+    (void)json_object_set_new(j, "target",
+            json_sprintf(
+                    "%s%.*s", r->target.dispvm ? "@dispvm:" : "", S(q->name)));
+    (void)json_object_set_new(j, "autostart", json_boolean(r->autostart));
+    set_text(j, "zone", q->zone);
+    set_text(j, "remote_name", q->remote_name);
+    return j;
+}
+
+static void print_result(const struct view *v, const struct policy_result *r)
+{
+    const struct policy_qube *q = r->target.qube;
+    struct policy_target t;
+    size_t pos = 0;
+
+    (void)printf("%s", verdict_name(r->verdict));
+    if (r->verdict == POLICY_ALLOW)
+        (void)printf(" %.*s -> %s%.*s", S(r->source->name),
+                r->target.dispvm ? "@dispvm:" : "", S(q->name));
+    if (r->verdict == POLICY_ALLOW && r->route == POLICY_ROUTE_ZONE)
+        (void)printf(
+                " (qube %.*s of zone %.*s)", S(q->remote_name), S(q->zone));
+    (void)printf(": %s\n", r->reason);
+    while (r->verdict == POLICY_ASK && policy_ask_next(r, v->system, &pos, &t))
+        (void)printf("  %s%.*s%s\n", t.dispvm ? "@dispvm:" : "", S(t.text),
+                t.qube == q && t.dispvm == r->target.dispvm ? " (default)"
+                                                            : "");
+}
+
+static struct policy_request request_of(const struct args *a)
+{
+    return (struct policy_request){.source = span_str(a->words[0]),
+            .target = span_str(a->words[1]),
+            .service = span_str(a->words[2])};
+}
+
+/* ask: who asks is a daemon's matter; this command cannot say yes. */
+static int exit_code(const struct policy_result *r)
+{
+    return r->verdict == POLICY_ALLOW ? CLI_OK : CLI_NO;
+}
+
+static int run_eval(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(view_fini) struct view v = {0};
+    CLEANUP(json_free_ptr) json_t *j = NULL;
+    struct policy_request request;
+    struct policy_result r;
+    struct err err = {.code = 0};
+    struct args a;
+
+    if (!parse_args(cli, argc, argv, 3, 3, &a))
+        return CLI_MISUSE;
+    if (load_zone(cli, &v, &err) < 0)
+        return cli_fail(&err);
+    request = request_of(&a);
+    policy_eval(v.policy, v.system, &request, &r);
+    if (a.json) {
+        j = result_json(&v, &r);
+        if (print_json(j) != CLI_OK)
+            return CLI_NO;
+    } else {
+        print_result(&v, &r);
+    }
+    return exit_code(&r);
+}
+
+static void show_text(void *ctx, const struct policy_finding *f)
+{
+    char rule[200];
+
+    (void)ctx;
+    text_format_safe(f->text, rule, sizeof(rule));
+    (void)printf("%s %.*s:%u: %s\n      %s\n",
+            f->match == POLICY_MATCH ? "->" : "  ", S(f->file), f->line, rule,
+            policy_match_name(f->match));
+}
+
+static void show_json(void *ctx, const struct policy_finding *f)
+{
+    json_t *list = ctx;
+    char rule[LIMIT_CONF_LINE_MAX + 1];
+
+    text_format_safe(f->text, rule, sizeof(rule));
+    (void)json_array_append_new(
+            list, json_pack("{s:o, s:s, s:s, s:b}", "rule",
+                          json_sprintf("%.*s:%u", S(f->file), f->line), "text",
+                          rule, "finding", policy_match_name(f->match),
+                          "decides", f->match == POLICY_MATCH));
+}
+
+static int run_explain(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(view_fini) struct view v = {0};
+    CLEANUP(json_free_ptr) json_t *j = NULL;
+    struct policy_request request;
+    struct policy_result r;
+    struct err err = {.code = 0};
+    json_t *rules = NULL;
+    struct args a;
+
+    if (!parse_args(cli, argc, argv, 3, 3, &a))
+        return CLI_MISUSE;
+    if (load_zone(cli, &v, &err) < 0)
+        return cli_fail(&err);
+    request = request_of(&a);
+    if (a.json)
+        rules = json_array();
+    policy_explain(v.policy, v.system, &request, a.json ? show_json : show_text,
+            rules, &r);
+    if (a.json) {
+        j = result_json(&v, &r);
+        (void)json_object_set_new(j, "rules", rules);
+        if (print_json(j) != CLI_OK)
+            return CLI_NO;
+    } else {
+        print_result(&v, &r);
+    }
+    return exit_code(&r);
+}
+
+/* ---- batch -----------------------------------------------------------------
+ */
+
+static int run_batch(struct cli *cli, int argc, char **argv)
+{
+    struct err err = {.code = 0};
+    struct args a;
+    FILE *in = stdin;
+    int r;
+
+    if (!parse_args(cli, argc, argv, 0, 1, &a))
+        return CLI_MISUSE;
+    if (a.n_words == 1 && strcmp(a.words[0], "-") != 0) {
+        in = fopen(a.words[0], "re");
+        if (!in) {
+            (void)err_errno(&err, "%s", a.words[0]);
+            return cli_fail(&err);
+        }
+    }
+    r = policy_batch(in, stdout, &err);
+    if (in != stdin)
+        (void)fclose(in);
+    return r < 0 ? cli_fail(&err) : CLI_OK;
+}
+
+static const struct cli_verb verbs[] = {
+        {"check", "[DIR] [--json]",
+                "read the policy of DIR (default: the zone's policy.d)",
+                run_check},
+        {"eval", "SOURCE TARGET SERVICE[+ARG] [--json]",
+                "what the zone's policy says to a call", run_eval},
+        {"explain", "SOURCE TARGET SERVICE[+ARG] [--json]",
+                "every rule, and why it does or does not apply", run_explain},
+        {"batch", "[FILE]", "JSON lines in, a decision a line out", run_batch},
+        {"hash", "[DIR] [--json]",
+                "the digest that records and statements name", run_hash},
+        {0},
+};
+
+const struct cli_noun noun_policy = {
+        "policy", "read the rules, ask what they say", verbs};

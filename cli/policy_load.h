@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Policy and qubes of a folder, for the reading verbs of `qair policy`. */
+#ifndef QAIR_CLI_POLICY_LOAD_H
+#define QAIR_CLI_POLICY_LOAD_H
+
+#include "buf.h"
+#include "policy.h"
+
+/*
+ * The bundle of a policy folder, as the zone's daemons get it: "*.policy" and
+ * "include/" (docs/proto/bundle.md).  Its SHA-256 is the policy's digest.
+ */
+int policy_load_bundle(const char *dir, struct buf *ret, struct err *err)
+        MUST_CHECK;
+/* The qubes of ZONE/qubes.d. */
+int policy_load_system(const char *zone_dir, struct policy_system **ret,
+        struct err *err) MUST_CHECK;
+
+#endif
