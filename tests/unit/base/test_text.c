@@ -177,8 +177,8 @@ static void untrusted_text_cannot_drive_a_terminal(void **state)
             {"\x1b[2J", "\\x1b[2J", 16},
             {"a\\b", "a\\x5cb", 16},
             {"a\nb", "a\\x0ab", 16},
-            {"abcdef", "abc...", 7},
-            {"abcdef", "abcdef", 8},
+            {"abcdef", "ab...", 6},
+            {"abcdef", "abcdef", 7},
             {"\x1b\x1b", "...", 6},
             {"abc", "", 1},
     };
