@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define HEADER_SIZE 69
+#define HEADER_SIZE 65
 #define DATA_MAX                                                               \
     (8 + 2 + EVIDENCE_EVENT_KIND_MAX + 2 + EVIDENCE_EVENT_NAME_MAX +           \
             CRYPTO_SHA256_SIZE + 8)
