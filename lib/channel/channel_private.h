@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of room channel.  Three layers over one struct, each in its file:
+ *
+ *   channel.c         life, TLS bytes, attestation rounds, timers
+ *   channel_h2.c      HTTP/2 frames <-> streams (nghttp2)
+ *   channel_stream.c  streams <-> local sockets
+ */
+#ifndef QAIR_CHANNEL_PRIVATE_H
+#define QAIR_CHANNEL_PRIVATE_H
+
+#include "buf.h"
+#include "channel_attest.h"
+#include "channel_tls.h"
+
+#include <sys/queue.h>
+
+struct nghttp2_session;
+
+/* What TLS takes at once: a few full records. */
+#define CHANNEL_OUT_SIZE (64u << 10)
+/* How long the last words (a VERDICT, a reset) may take to leave. */
+#define CHANNEL_LINGER_MS 1000
+/* Control frames that cost an answer or bookkeeping: burst, and a second. */
+#define CHANNEL_CONTROL_BURST 200
+#define CHANNEL_CONTROL_RATE  20
+
+enum channel_stream_kind {
+    CHANNEL_STREAM_UNKNOWN, /* a request whose path is not known yet */
+    CHANNEL_STREAM_CALL_OUT,
+    CHANNEL_STREAM_CALL_IN,
+    CHANNEL_STREAM_ATTEST,
+};
+
+struct channel_stream {
+    TAILQ_ENTRY(channel_stream) link;
+    struct channel *ch;
+    int32_t id;
+    enum channel_stream_kind kind;
+    int fd;          /* the local party, or -1 */
+    struct buf head; /* length and envelope: to be sent, or as it comes in */
+    size_t head_sent;
+    struct buf in; /* from the peer, not yet written to fd */
+    size_t in_sent;
+    unsigned n_headers;
+    bool method_ok;
+    unsigned status; /* of the response that came, 0 before */
+    char where[CHANNEL_WHERE_MAX + 1];
+    char reason[CHANNEL_REASON_MAX + 1];
+    bool h2_open;     /* nghttp2 still knows it */
+    bool announced;   /* ops.incoming was called */
+    bool answered;    /* out: ops.answered was called; in: we answered */
+    bool deferred;    /* nghttp2 waits until fd has bytes */
+    bool local_ended; /* END_STREAM was sent: nothing more of ours */
+    bool peer_ended;  /* the peer has no more bytes */
+    bool shut;        /* ... and fd was told */
+    bool deaf;        /* fd takes no more bytes: what comes is dropped */
+    bool resetting;   /* RST_STREAM is on its way */
+    bool gone;        /* done here; reaped when nghttp2 forgets it, too */
+    uint64_t due;     /* envelope must be here; UINT64_MAX afterwards */
+};
+
+TAILQ_HEAD(channel_streams, channel_stream);
+
+struct channel {
+    struct channel_context *ctx;
+    const struct channel_ops *ops;
+    void *arg;
+    struct channel_time now; /* of the call into the room at hand */
+    int fd;
+    int epoll;
+    uint32_t interest; /* epoll events of fd */
+    struct channel_tls *tls;
+    bool dialled;
+    enum channel_state state;
+    char peer[LIMIT_ZONE_NAME_MAX + 1];
+
+    /* attestation */
+    struct channel_attest attest;
+    bool attesting; /* a round is under way */
+    bool asked;     /* the wish of the moment was passed on */
+    unsigned rounds;
+    struct channel_stream *attest_stream; /* of rounds after the first */
+    uint64_t interval_ms;                 /* the smaller of both sides' */
+    uint64_t attested_ms;                 /* last round completed */
+    bool bare; /* its last words still go before HTTP/2 */
+    int (*exporter)(
+            void *arg, const char *label, struct span context, uint8_t *ret);
+    struct buf early; /* behind the last VERDICT, before the own record */
+
+    /* HTTP/2 */
+    struct nghttp2_session *h2;
+    struct channel_streams streams;
+    unsigned n_streams;
+    unsigned control; /* tokens left */
+    uint64_t control_ms;
+    bool rekey;
+    bool ping_sent;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+
+    uint8_t out[CHANNEL_OUT_SIZE];
+    size_t out_len;
+    size_t out_sent;
+    uint64_t since_ms;
+    uint64_t rx_ms; /* last bytes from the peer */
+    uint64_t tx_ms; /* last progress, or nothing to send */
+    bool kick;      /* something changed: channel_run is due at once */
+    bool unsettled; /* a local party ended */
+
+    bool ending; /* last words, then closed */
+    bool over;   /* ops.closed was called */
+    uint64_t end_ms;
+    int end_code;
+    char end_reason[ERR_MSG_MAX];
+};
+
+/* ---- channel.c ------------------------------------------------------- */
+
+/* Begins the end; only the first reason counts. */
+void channel_end(struct channel *ch, int code, const char *fmt, ...)
+        PRINTF_LIKE(3, 4);
+/* Bytes of a re-attestation round, from its stream. */
+void channel_attest_input(struct channel *ch, struct span untrusted);
+/* A server's round begins: the peer opened the stream. */
+int channel_attest_begin(struct channel *ch) MUST_CHECK;
+
+/* ---- channel_h2.c ---------------------------------------------------- */
+
+int channel_h2_new(struct channel *ch) MUST_CHECK;
+void channel_h2_free(struct channel *ch);
+/* Bytes from the peer; a violation ends the channel. */
+void channel_h2_feed(struct channel *ch, struct span untrusted);
+/* Bytes for the peer into ret[cap], as many whole frames as fit. */
+size_t channel_h2_pull(struct channel *ch, uint8_t *ret, size_t cap);
+/* After a violation, once the goodbye is sent, or after the peer's. */
+bool channel_h2_is_over(const struct channel *ch);
+bool channel_h2_wants_write(const struct channel *ch);
+void channel_h2_ping(struct channel *ch);
+int channel_h2_request(struct channel *ch, struct channel_stream *s) MUST_CHECK;
+/* 200 with a body, or 403 with where and reason. */
+int channel_h2_respond(
+        struct channel *ch, struct channel_stream *s, bool accept) MUST_CHECK;
+void channel_h2_reset(struct channel_stream *s, bool clean);
+void channel_h2_resume(struct channel_stream *s);
+/* n bytes of the stream have left this process. */
+void channel_h2_consume(struct channel_stream *s, size_t n);
+
+/* ---- channel_stream.c ------------------------------------------------ */
+
+struct channel_stream *channel_stream_new(
+        struct channel *ch, enum channel_stream_kind kind) MUST_CHECK;
+struct channel_stream *channel_stream_find(struct channel *ch, int32_t id);
+/* The local party's socket, from here on the stream's. */
+int channel_stream_attach(struct channel_stream *s, int fd) MUST_CHECK;
+void channel_stream_event(struct channel_stream *s, uint32_t events);
+/* Bytes from the peer: to the envelope, to fd, or kept. */
+void channel_stream_input(struct channel_stream *s, struct span untrusted);
+void channel_stream_peer_ended(struct channel_stream *s);
+/* Our END_STREAM is out. */
+void channel_stream_sent_end(struct channel_stream *s);
+enum { CHANNEL_STREAM_END = -1, CHANNEL_STREAM_WAIT = -2 };
+/* Bytes for the peer: n > 0, END, WAIT, or another negative: broken. */
+ssize_t channel_stream_output(
+        struct channel_stream *s, uint8_t *ret, size_t cap);
+/* nghttp2 forgot it; clean: by both ends, or without an error. */
+void channel_stream_h2_closed(struct channel_stream *s, bool clean);
+/* Drops it now; answers a call that has no answer yet. */
+void channel_stream_abort(
+        struct channel_stream *s, int code, const char *reason);
+void channel_stream_answer(struct channel_stream *s, int code,
+        const char *where, const char *reason);
+/* Half closes and ends that follow from what happened in this run. */
+void channel_stream_settle(struct channel *ch);
+/* Undoes channel_stream_new and _attach: fd stays the caller's. */
+void channel_stream_detach(struct channel_stream *s);
+/* Frees what is gone; all: everything, without a word. */
+void channel_stream_reap(struct channel *ch, bool all);
+
+#endif
