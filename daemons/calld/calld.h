@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qair-calld: owns the calls of a zone (docs/architecture.md, section 1).
+ *
+ *   calld.c   the role's tables, start, admin requests
+ *   call.c    one call: its steps, refusal, end
+ *   qube.c    links to the agents of running qubes
+ *   record.c  what calld has the log say
+ *
+ * A call is a value in a list.  Each of its steps asks one other role and goes
+ * on when the answer came; no step holds up another call.  The first failure
+ * becomes the call's refusal, which is recorded and then told to whoever
+ * asked.  Nothing starts before its record is durable.
+ */
+#ifndef QAIR_CALLD_H
+#define QAIR_CALLD_H
+
+#include "buf.h"
+#include "conf.h"
+#include "crypto.h"
+#include "link.h"
+#include "qrexec.h"
+#include "role.h"
+
+#include <sys/queue.h>
+
+/* Half of what the target accepts: clocks may differ by the other half. */
+#define CALLD_DEADLINE_S (LIMIT_CALL_DEADLINE_S / 2)
+/* A qube whose agent has not said hello by then is given up. */
+#define CALLD_QUBE_START_S 60
+#define CALLD_WHERE_MAX    96
+#define CALLD_REASON_MAX   240
+#define CALLD_TARGET_MAX   64
+#define CALLD_RULE_MAX     300
+/* Upstream's data ports; here they number the running services of a qube. */
+#define CALLD_PORT_FIRST 513
+
+enum call_origin {
+    CALL_OF_QUBE,  /* TRIGGER_SERVICE4 of an agent */
+    CALL_OF_ADMIN, /* MSG_CALL: the owner, outside any qube */
+    CALL_OF_RUN,   /* MSG_QUBE_RUN: a command, not a service */
+    CALL_OF_ZONE,  /* MSG_INCOMING */
+};
+
+enum call_plan {
+    PLAN_DECIDE,
+    PLAN_REMOTE,
+    PLAN_LOCAL, /* the target is here, wherever the call came from */
+    PLAN_RUN,
+    PLAN_COUNT
+};
+
+struct qube;
+
+struct call {
+    LIST_ENTRY(call) entry;
+    struct calld *d;
+    enum call_origin origin;
+    enum call_plan plan;
+    size_t step; /* in the plan */
+    bool refused;
+    /* who waits for the answer */
+    struct qube *source;
+    char ident[QREXEC_IDENT_SIZE];
+    struct role_ticket ticket;
+    /* what was asked */
+    char source_name[CALLD_TARGET_MAX + 1]; /* as the rules see it */
+    char requested[CALLD_TARGET_MAX + 1];
+    char service[LIMIT_SERVICE_MAX + 1];
+    char *command;                           /* CALL_OF_RUN */
+    char peer_zone[LIMIT_ZONE_NAME_MAX + 1]; /* CALL_OF_ZONE, proved */
+    struct buf envelope;
+    /* what was decided */
+    bool allowed;
+    bool autostart;
+    uint8_t id[MSG_CALL_ID];
+    uint64_t deadline;
+    uint8_t policy[MSG_DIGEST];
+    char source_zone[LIMIT_ZONE_NAME_MAX + 1];
+    char source_qube[CALLD_TARGET_MAX + 1];
+    char zone[LIMIT_ZONE_NAME_MAX + 1]; /* of the target; empty: here */
+    char qube[CALLD_TARGET_MAX + 1];
+    char user[LIMIT_NAME_MAX + 1];
+    char rule[CALLD_RULE_MAX + 1];
+    /* what goes where */
+    struct qube *target;
+    int data;      /* end of the stream for the target's side */
+    int data_back; /* end for a source qube; -1 when the asker has it */
+    int key;       /* the service's end of the key session, or -1 */
+    /* the refusal */
+    int code;
+    char where[CALLD_WHERE_MAX + 1];
+    char reason[CALLD_REASON_MAX + 1];
+};
+LIST_HEAD(call_list, call);
+
+enum qube_state {
+    QUBE_STARTING, /* qaird was asked */
+    QUBE_GREETING, /* the agent's hello is awaited */
+    QUBE_UP,
+    QUBE_BROKEN, /* goes in the next turn of the loop */
+};
+
+struct qube {
+    LIST_ENTRY(qube) entry;
+    struct calld *d;
+    char name[LIMIT_NAME_MAX + 1];
+    enum qube_state state;
+    struct link *link;
+    sd_event_source *io;
+    sd_event_source *timer;
+    sd_event_source *burial;
+    unsigned asking;  /* its own calls that are being set up */
+    unsigned running; /* services in it */
+    bool port_used[LIMIT_CALLS_PER_SOURCE];
+    char why[CALLD_REASON_MAX + 1]; /* it broke */
+};
+LIST_HEAD(qube_list, qube);
+
+struct calld {
+    struct role *role;
+    char where[CALLD_WHERE_MAX + 1]; /* "zone NAME" */
+    struct conf_qubes qubes_conf;
+    struct call_list calls;
+    unsigned n_calls;
+    struct qube_list qubes;
+    unsigned n_qubes;
+    uint64_t log_size; /* of the newest record known durable */
+    uint8_t log_root[MSG_DIGEST];
+};
+
+/* ---- call.c ---------------------------------------------------------- */
+
+/* NULL when there are too many calls already. */
+struct call *call_new(struct calld *d, enum call_origin origin) MUST_CHECK;
+void call_start(struct call *c, enum call_plan plan);
+/* The current step succeeded. */
+void call_next(struct call *c);
+/* Records and tells; the call is gone or on its way when this returns. */
+void call_refuse(struct call *c, int code, const char *where, const char *fmt,
+        ...) PRINTF_LIKE(4, 5);
+/* As call_refuse with the words of another. */
+void call_refuse_as(struct call *c, const struct msg_refused *refused);
+/* Nobody waits for the answer any more. */
+void call_cancel(struct call *c);
+
+/* ---- qube.c ---------------------------------------------------------- */
+
+/* NULL when it does not run and is not starting. */
+struct qube *qube_find(struct calld *d, const char *name);
+/* Makes c's target run and goes on with c, now or later. */
+void qube_start(struct call *c);
+/* Runs c's command in its target, which is up. */
+void qube_exec(struct call *c);
+/* The answers to a call of a qube. */
+void qube_connect(struct call *c);
+void qube_refuse(struct call *c);
+void qube_on_gone(struct role *r, const struct role_msg *m);
+
+/* ---- record.c -------------------------------------------------------- */
+
+/* A decision (allowed or refused) or a run as a Statement. */
+int record_decision(const struct call *c, struct buf *ret, struct err *err)
+        MUST_CHECK;
+int record_run(const struct call *c, struct buf *ret, struct err *err)
+        MUST_CHECK;
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "calld.h"
+
+#include "statement.h"
+
+#include <stdio.h>
+
+int record_decision(const struct call *c, struct buf *ret, struct err *err)
+{
+    bool allow = c->allowed && !c->refused;
+    struct statement_decision d = {
+            .time = role_now(),
+            .allow = allow,
+            .zone = span_str(role_zone(c->d->role)),
+            .source_zone =
+                    span_str(*c->source_zone ? c->source_zone : c->peer_zone),
+            .source_qube = span_str(c->source_qube),
+            .source = span_str(c->source_name),
+            .target_zone = span_str(c->zone),
+            .target_qube = span_str(c->qube),
+            .requested = span_str(c->requested),
+            .service = span_str(c->service),
+            .rule = span_str(c->rule),
+            .where = span_str(allow ? "" : c->where),
+            .reason = span_str(allow ? "" : c->reason),
+    };
+
+    memcpy(d.call_id, c->id, sizeof(d.call_id));
+    memcpy(d.policy, c->policy, sizeof(d.policy));
+    if (c->envelope.len)
+        crypto_sha256(buf_span(&c->envelope), d.envelope);
+    return statement_decision_format(&d, ret, err);
+}
+
+int record_run(const struct call *c, struct buf *ret, struct err *err)
+{
+    char safe[STATEMENT_REASON_MAX - 64];
+    char detail[STATEMENT_REASON_MAX];
+    struct statement_event e = {.time = role_now(),
+            .zone = span_str(role_zone(c->d->role)),
+            .kind = span_str("qube-run")};
+
+    text_format_safe(span_str(c->command), safe, sizeof(safe));
+    (void)snprintf(detail, sizeof(detail), "%s: %s", c->qube, safe);
+    e.detail = span_str(detail);
+    /* The whole command, should the text be cut. */
+    crypto_sha256(span_str(c->command), e.digest);
+    return statement_event_format(&e, ret, err);
+}
