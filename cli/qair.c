@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 static const struct cli_noun *const nouns[] = {
+        &noun_call,
         &noun_policy,
+        &noun_qube,
         NULL,
 };
 

@@ -415,7 +415,8 @@ static void step_key(struct call *c)
 {
     struct msg_key_session m = {.deadline = c->deadline,
             .source_zone = span_str(c->source_zone),
-            .source_qube = span_str(c->source_qube),
+            .source_qube =
+                    span_str(*c->source_qube ? c->source_qube : c->source_name),
             .source = span_str(c->source_name),
             .qube = span_str(c->qube),
             .service = span_str(c->service),
