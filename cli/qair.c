@@ -12,6 +12,7 @@
 
 static const struct cli_noun *const nouns[] = {
         &noun_call,
+        &noun_key,
         &noun_policy,
         &noun_qube,
         NULL,
