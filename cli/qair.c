@@ -15,6 +15,7 @@ static const struct cli_noun *const nouns[] = {
         &noun_key,
         &noun_policy,
         &noun_qube,
+        &noun_sign,
         NULL,
 };
 
