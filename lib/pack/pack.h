@@ -106,11 +106,20 @@ const struct pack_key *pack_key(const struct pack *p, struct span name);
 const struct pack_key *pack_key_by_spki(
         const struct pack *p, const uint8_t sha256[static CRYPTO_SHA256_SIZE]);
 /*
- * The reference of a zone that was in force at a time: the latest that was
- * issued by then, unless it had expired.
+ * The reference of a zone that is in force at a time: the latest that was
+ * issued by then.  Its user looks at expires.  Clocks of the owner and of a
+ * zone may differ by PACK_SKEW_S.
  */
+#define PACK_SKEW_S 300
 const struct pack_reference *pack_reference(
         const struct pack *p, struct span zone, uint64_t unix_s);
+/*
+ * The same for something of the past, such as a receipt: of the references
+ * that may have been in force then, given the skew, the one with this PCR
+ * digest, else what pack_reference says.
+ */
+const struct pack_reference *pack_reference_then(const struct pack *p,
+        struct span zone, uint64_t unix_s, struct span pcr_digest);
 /* Neither revoked nor outside since..until. */
 bool pack_zone_valid(const struct pack_zone *z, uint64_t unix_s);
 bool pack_key_valid(const struct pack_key *k, uint64_t unix_s);
