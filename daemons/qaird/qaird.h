@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qaird, the supervisor: starts the roles and qubes of one zone, gives each
+ * what it needs, starts again what dies, and leaves nothing behind.
+ *
+ *   qaird.c          start order, signals, the end
+ *   qaird_config.c   the zone's files into sealed bundles
+ *   qaird_role.c     one role process: hand over, watch, restart, relink
+ *   qaird_process.c  fork and exec with everything else closed
+ *   qaird_tpm.c      software TPM, or the device
+ *   qaird_qube.c     process qubes for calld
+ *   qaird_status.c   run/status.json for `qair zone status`
+ */
+#ifndef QAIR_QAIRD_H
+#define QAIR_QAIRD_H
+
+#include "base.h"
+#include "buf.h"
+#include "conf.h"
+#include "ipc.h"
+#include "msg.h"
+
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+/* What is handed over by name. */
+enum qaird_bundle {
+    BUNDLE_CONF,
+    BUNDLE_QUBES,
+    BUNDLE_POLICY,
+    BUNDLE_SERVICES,
+    BUNDLE_PACK,
+    BUNDLE_EVENTS, /* made by qair-measure */
+    BUNDLE_COUNT
+};
+
+enum qaird_listener {
+    LISTENER_CALL,
+    LISTENER_KEY,
+    LISTENER_NET_ADMIN,
+    LISTENER_NET, /* TCP */
+    LISTENER_COUNT
+};
+
+enum qaird_folder { FOLDER_LOG, FOLDER_KEYS, FOLDER_PROGRAMS, FOLDER_COUNT };
+
+struct qaird;
+
+struct qaird_role {
+    struct qaird *q;
+    uint8_t role;
+    pid_t pid; /* 0: not running */
+    int control;
+    bool ready;
+    bool has_served; /* said READY once: failures are restarts from then on */
+    unsigned deaths;
+    uint64_t started_ms;
+    unsigned delay_ms;
+    sd_event_source *io, *child, *timer;
+};
+
+struct qaird_qube {
+    struct qaird_qube *next;
+    struct qaird *q;
+    pid_t pid;
+    bool again;        /* asked for anew while the old one was ending */
+    uint32_t again_id; /* the request that waits for it */
+    sd_event_source *child;
+    char name[LIMIT_NAME_MAX + 1];
+};
+
+struct qaird {
+    const char *dir;
+    char programs[CONF_PATH_MAX];
+    int dir_fd, run_fd, lock_fd;
+    int ready_fd; /* -1, or told when all roles serve */
+    uid_t owner;
+    gid_t owner_group;
+    sd_event *event;
+    struct conf_zone *conf;
+    struct conf_qubes qubes_conf;
+    int bundle[BUNDLE_COUNT]; /* sealed memfds */
+    struct span services;     /* mapped */
+    int folder[FOLDER_COUNT];
+    int listener[LISTENER_COUNT];
+    char listen_text[80]; /* "127.0.0.1:7400" as bound */
+    struct qaird_role roles[MSG_ROLE_COUNT];
+    struct qaird_qube *qubes;
+    int tpm_listen;
+    pid_t tpm_pid;
+    sd_event_source *tpm_child, *tpm_timer;
+    unsigned tpm_deaths;
+    bool measured, serving, stopping;
+    sd_event_source *stop_timer, *stop_defer;
+    int exit_code;
+};
+
+#define QAIRD_TPM_UID   (MSG_ROLE_COUNT + 1) /* offsets from uid-base */
+#define QAIRD_QUBE_UIDS 100                  /* and up, one a qube */
+
+/* "qaird(ZONE): ..." on stderr. */
+void qaird_log(const struct qaird *q, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Begins the end: all children go, then qaird exits with the code. */
+void qaird_stop(struct qaird *q, int exit_code);
+/* A child ended; goes on with the start or the stop where it waited. */
+void qaird_step(struct qaird *q);
+uint64_t qaird_now_ms(void);
+
+/* qaird_config.c */
+int qaird_config_load(struct qaird *q, struct err *err) MUST_CHECK;
+int qaird_config_reload_pack(struct qaird *q, struct err *err) MUST_CHECK;
+int qaird_config_folders(struct qaird *q, struct err *err) MUST_CHECK;
+int qaird_config_listen(struct qaird *q, struct err *err) MUST_CHECK;
+uid_t qaird_uid(const struct qaird *q, unsigned offset);
+const char *qaird_bundle_name(enum qaird_bundle b);
+
+/* qaird_process.c */
+struct qaird_exec {
+    const char *path;
+    const char *const *argv;
+    int fd3;    /* becomes descriptor 3, or -1 */
+    uid_t uid;  /* 0: as is */
+    int dir_fd; /* working folder */
+};
+/* Closes everything else, own process group, dies with qaird. */
+int qaird_exec(const struct qaird_exec *x, pid_t *ret_pid, struct err *err)
+        MUST_CHECK;
+
+/* qaird_role.c */
+void qaird_role_start(struct qaird *q, uint8_t role);
+void qaird_role_kill(struct qaird_role *r);
+/* Sends the bundle to every running role that uses it. */
+void qaird_role_send_bundle(struct qaird *q, enum qaird_bundle b);
+int qaird_role_put(struct qaird_role *r, enum msg_type type, uint32_t id,
+        const void *msg, int fd);
+/* The roles of a serving zone in start order, ends with 0. */
+extern const uint8_t qaird_roles[];
+
+/* qaird_tpm.c */
+int qaird_tpm_start(struct qaird *q, struct err *err) MUST_CHECK;
+/* A new connection to the TPM, or -1. */
+int qaird_tpm_connect(struct qaird *q);
+void qaird_tpm_stop(struct qaird *q);
+
+/* qaird_qube.c */
+void qaird_qube_start(struct qaird *q, uint32_t id, struct span name);
+void qaird_qube_stop(struct qaird *q, struct span name);
+void qaird_qube_stop_all(struct qaird *q);
+
+/* qaird_status.c */
+void qaird_status_write(struct qaird *q);
+
+#endif

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The zone's files, read once: the bytes in the bundles are the ones that are
+ * measured and the ones that the roles parse. */
+#include "qaird.h"
+
+#include "bundle.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEPTH_MAX 4 /* pack/zones/NAME.json, policy.d/include/NAME */
+
+uid_t qaird_uid(const struct qaird *q, unsigned offset)
+{
+    return geteuid() == 0 ? q->conf->uid_base + offset : 0;
+}
+
+/* ---- folders into bundles -------------------------------------------- */
+
+static bool ends_with(const char *s, const char *tail)
+{
+    size_t n = strlen(s), m = strlen(tail);
+
+    return n > m && strcmp(s + n - m, tail) == 0;
+}
+
+static bool want_conf(const char *path)
+{
+    return !strchr(path, '/') && ends_with(path, ".conf");
+}
+
+static bool want_policy(const char *path)
+{
+    return strncmp(path, "include/", 8) == 0 ||
+           (!strchr(path, '/') && ends_with(path, ".policy"));
+}
+
+static bool want_any(const char *path)
+{
+    return !ends_with(path, ".tmp"); /* of an interrupted buf_store */
+}
+
+struct gather {
+    char **path; /* relative to the folder */
+    size_t n;
+    bool (*want)(const char *path);
+};
+
+static void gather_fini(struct gather *g)
+{
+    for (size_t i = 0; i < g->n; i++)
+        free(g->path[i]);
+    free(g->path);
+}
+
+static int gather_add(struct gather *g, const char *path, struct err *err)
+{
+    char **more;
+
+    if (g->n == LIMIT_BUNDLE_FILES_MAX)
+        return err_set(
+                err, ERR_LIMIT, "more than %d files", LIMIT_BUNDLE_FILES_MAX);
+    more = reallocarray(g->path, g->n + 1, sizeof(*more));
+    if (!more)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    g->path = more;
+    g->path[g->n] = strdup(path);
+    if (!g->path[g->n])
+        return err_set(err, ERR_MEMORY, "out of memory");
+    g->n++;
+    return 0;
+}
+
+static int gather_folder(struct gather *g, int fd, const char *prefix,
+        unsigned depth, struct err *err);
+
+static int gather_entry(struct gather *g, int fd, const char *prefix,
+        const char *name, unsigned depth, struct err *err)
+{
+    char path[LIMIT_BUNDLE_NAME_MAX + 1];
+    struct stat st;
+    int sub, rc;
+
+    if (name[0] == '.')
+        return 0;
+    if (snprintf(path, sizeof(path), "%s%s", prefix, name) >= (int)sizeof(path))
+        return err_set(err, ERR_LIMIT, "%s: name too long", prefix);
+    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_errno(err, "%s", path);
+    if (!S_ISDIR(st.st_mode))
+        return g->want(path) ? gather_add(g, path, err) : 0;
+    if (depth == DEPTH_MAX)
+        return err_set(err, ERR_LIMIT, "%s: too deep", path);
+    sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (sub < 0)
+        return err_errno(err, "%s", path);
+    if (strlen(path) + 1 >= sizeof(path)) {
+        (void)close(sub);
+        return err_set(err, ERR_LIMIT, "%s: name too long", path);
+    }
+    (void)strcat(path, "/");
+    rc = gather_folder(g, sub, path, depth + 1, err);
+    return rc;
+}
+
+/* Takes fd. */
+static int gather_folder(struct gather *g, int fd, const char *prefix,
+        unsigned depth, struct err *err)
+{
+    DIR *d = fdopendir(fd);
+    struct dirent *e;
+    int rc = 0;
+
+    if (!d) {
+        (void)close(fd);
+        return err_errno(err, "read folder");
+    }
+    while (rc == 0 && (e = readdir(d)))
+        rc = gather_entry(g, dirfd(d), prefix, e->d_name, depth, err);
+    (void)closedir(d);
+    return rc;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int read_files(
+        const struct gather *g, int fd, struct buf *out, struct err *err)
+{
+    struct bundle_writer w = {.out = out};
+    int rc = 0;
+
+    for (size_t i = 0; i < g->n && rc == 0; i++) {
+        CLEANUP(buf_fini) struct buf b = BUF_INIT(LIMIT_CONF_FILE_MAX);
+
+        rc = buf_load(&b, fd, g->path[i], err);
+        if (rc == 0)
+            rc = bundle_put(&w,
+                    &(struct bundle_file){span_str(g->path[i]), buf_span(&b)},
+                    err);
+    }
+    return rc;
+}
+
+/* An absent folder is an empty bundle. */
+static int load_folder(const struct qaird *q, const char *name,
+        bool (*want)(const char *path), int *ret_memfd, struct err *err)
+{
+    CLEANUP(gather_fini) struct gather g = {.want = want};
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(LIMIT_BUNDLE_MAX);
+    CLEANUP(buf_close_fd)
+    int fd = openat(
+            q->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int again, rc = 0;
+
+    if (fd < 0 && errno != ENOENT)
+        return err_errno(err, "%s", name);
+    if (fd >= 0) {
+        again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        rc = again < 0 ? err_errno(err, "%s", name)
+                       : gather_folder(&g, again, "", 0, err);
+        if (g.n > 1)
+            qsort(g.path, g.n, sizeof(*g.path), by_bytes);
+        if (rc == 0)
+            rc = read_files(&g, fd, &out, err);
+    }
+    if (rc == 0)
+        rc = ipc_seal(buf_span(&out), name, ret_memfd, err);
+    return err_prefix(err, rc, "%s", name);
+}
+
+static const struct {
+    const char *name;   /* as roles know it */
+    const char *folder; /* NULL: not a folder */
+    bool (*want)(const char *path);
+} bundles[BUNDLE_COUNT] = {
+        [BUNDLE_CONF] = {"conf", NULL, NULL},
+        [BUNDLE_QUBES] = {"qubes", "qubes.d", want_conf},
+        [BUNDLE_POLICY] = {"policy", "policy.d", want_policy},
+        [BUNDLE_SERVICES] = {"services", "services", want_any},
+        [BUNDLE_PACK] = {"pack", "pack", want_any},
+        [BUNDLE_EVENTS] = {"events", NULL, NULL},
+};
+
+const char *qaird_bundle_name(enum qaird_bundle b)
+{
+    return bundles[b].name;
+}
+
+/* zone.conf alone: a bundle of one file, and parsed for qaird itself. */
+static int load_conf(struct qaird *q, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf b = BUF_INIT(LIMIT_CONF_FILE_MAX);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(LIMIT_BUNDLE_MAX);
+    struct bundle_writer w = {.out = &out};
+    int rc = buf_load(&b, q->dir_fd, "zone.conf", err);
+
+    if (rc == 0)
+        rc = conf_zone_parse(buf_span(&b), q->conf, err);
+    if (rc == 0)
+        rc = bundle_put(&w,
+                &(struct bundle_file){span_str("zone.conf"), buf_span(&b)},
+                err);
+    if (rc == 0)
+        rc = ipc_seal(buf_span(&out), "conf", &q->bundle[BUNDLE_CONF], err);
+    return rc;
+}
+
+int qaird_config_load(struct qaird *q, struct err *err)
+{
+    struct span qubes;
+    int rc = load_conf(q, err);
+
+    for (unsigned i = 0; i < BUNDLE_COUNT && rc == 0; i++) {
+        if (bundles[i].folder)
+            rc = load_folder(
+                    q, bundles[i].folder, bundles[i].want, &q->bundle[i], err);
+    }
+    if (rc == 0)
+        rc = ipc_map(q->bundle[BUNDLE_QUBES], LIMIT_BUNDLE_MAX, &qubes, err);
+    if (rc < 0)
+        return rc;
+    rc = conf_qubes_parse(qubes, &q->qubes_conf, err);
+    ipc_unmap(qubes);
+    if (rc < 0)
+        return rc;
+    return ipc_map(
+            q->bundle[BUNDLE_SERVICES], LIMIT_BUNDLE_MAX, &q->services, err);
+}
+
+int qaird_config_reload_pack(struct qaird *q, struct err *err)
+{
+    int fd, rc = load_folder(q, "pack", want_any, &fd, err);
+
+    if (rc < 0)
+        return rc;
+    (void)close(q->bundle[BUNDLE_PACK]);
+    q->bundle[BUNDLE_PACK] = fd;
+    return 0;
+}
+
+/* ---- folders that roles own ------------------------------------------ */
+
+/* Owned by the role, readable for the zone's owner's group where it says. */
+static int open_folder(const struct qaird *q, const char *name, unsigned role,
+        unsigned mode, int *ret, struct err *err)
+{
+    int fd;
+
+    if (mkdirat(q->dir_fd, name, 0700) < 0 && errno != EEXIST)
+        return err_errno(err, "%s", name);
+    fd = openat(
+            q->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return err_errno(err, "%s", name);
+    if (geteuid() == 0 && fchown(fd, qaird_uid(q, role), q->owner_group) < 0) {
+        (void)close(fd);
+        return err_errno(err, "owner of %s", name);
+    }
+    if (fchmod(fd, (mode_t)mode) < 0) {
+        (void)close(fd);
+        return err_errno(err, "mode of %s", name);
+    }
+    *ret = fd;
+    return 0;
+}
+
+int qaird_config_folders(struct qaird *q, struct err *err)
+{
+    int rc, tpm;
+
+    rc = open_folder(
+            q, "log", MSG_ROLE_LOGD, 02750, &q->folder[FOLDER_LOG], err);
+    if (rc == 0)
+        rc = open_folder(
+                q, "keys", MSG_ROLE_KEYD, 0700, &q->folder[FOLDER_KEYS], err);
+    if (rc == 0 && q->conf->tpm == CONF_TPM_SWTPM) {
+        rc = open_folder(q, "tpm", QAIRD_TPM_UID, 0700, &tpm, err);
+        if (rc == 0)
+            (void)close(tpm);
+    }
+    if (rc < 0)
+        return rc;
+    q->folder[FOLDER_PROGRAMS] =
+            open(q->programs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (q->folder[FOLDER_PROGRAMS] < 0)
+        return err_errno(err, "programs in %s", q->programs);
+    return 0;
+}
+
+/* ---- listening sockets ----------------------------------------------- */
+
+static int listen_tcp(struct qaird *q, struct err *err)
+{
+    const struct conf_addr *a = &q->conf->listen;
+    bool v6 = strchr(a->host, ':') != NULL;
+    struct sockaddr_in6 a6 = {
+            .sin6_family = AF_INET6, .sin6_port = htons(a->port)};
+    struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(a->port)};
+    struct sockaddr *sa = v6 ? (struct sockaddr *)&a6 : (struct sockaddr *)&a4;
+    socklen_t len = v6 ? sizeof(a6) : sizeof(a4);
+    int one = 1, fd;
+    unsigned port;
+
+    if (inet_pton(v6 ? AF_INET6 : AF_INET, a->host,
+                v6 ? (void *)&a6.sin6_addr : (void *)&a4.sin_addr) != 1)
+        return err_set(err, ERR_SYNTAX, "listen address %s", a->host);
+    fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return err_errno(err, "socket");
+    q->listener[LISTENER_NET] = fd;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+            bind(fd, sa, len) < 0 || listen(fd, 64) < 0 ||
+            getsockname(fd, sa, &len) < 0)
+        return err_errno(err, "listen on %s port %u", a->host, a->port);
+    port = ntohs(v6 ? a6.sin6_port : a4.sin_port);
+    (void)snprintf(q->listen_text, sizeof(q->listen_text),
+            v6 ? "[%s]:%u" : "%s:%u", a->host, port);
+    return 0;
+}
+
+int qaird_config_listen(struct qaird *q, struct err *err)
+{
+    static const char *const names[] = {
+            [LISTENER_CALL] = "call.sock",
+            [LISTENER_KEY] = "key.sock",
+            [LISTENER_NET_ADMIN] = "net.sock",
+    };
+    int rc = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(names) && rc == 0; i++)
+        rc = ipc_listen(q->run_fd, names[i], q->owner, q->owner_group,
+                &q->listener[i], err);
+    if (rc == 0 && q->conf->has_listen)
+        rc = listen_tcp(q, err);
+    return rc;
+}
