@@ -326,7 +326,7 @@ static int listen_tcp(struct qaird *q, struct err *err)
     port = ntohs(v6 ? a6.sin6_port : a4.sin_port);
     (void)snprintf(q->listen_text, sizeof(q->listen_text),
             v6 ? "[%s]:%u" : "%s:%u", a->host, port);
-    return 0;
+    return buf_store(span_str(q->listen_text), q->run_fd, "listen", 0644, err);
 }
 
 int qaird_config_listen(struct qaird *q, struct err *err)

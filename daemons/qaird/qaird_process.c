@@ -60,8 +60,9 @@ static _Noreturn void child(const struct qaird_exec *x, pid_t parent)
         _exit(127);
     die_with(parent); /* a change of uid clears it */
     set_environment(env, ARRAY_LEN(env));
+    environ = env; /* whose PATH finds the program */
     /* exec does not write through it */
-    (void)execvpe(x->path, (char *const *)(uintptr_t)x->argv, env);
+    (void)execvp(x->path, (char *const *)(uintptr_t)x->argv);
     (void)dprintf(STDERR_FILENO, "qaird: %s: %s\n", x->path, strerror(errno));
     _exit(127);
 }

@@ -38,6 +38,9 @@ static int make_listener(struct qaird *q, struct err *err)
 
     if (fd < 0)
         return err_errno(err, "socket");
+    /* Connections that a dead TPM never took end with its socket. */
+    if (q->tpm_listen >= 0)
+        (void)close(q->tpm_listen);
     q->tpm_listen = fd;
     address_of(q, &a);
     if (unlinkat(q->run_fd, SOCKET_NAME, 0) < 0 && errno != ENOENT)
@@ -95,16 +98,18 @@ static int run_swtpm(struct qaird *q, struct err *err)
 {
     static const char *const argv[] = {"swtpm", "socket", "--tpm2", "--server",
             "type=unixio,fd=3", "--tpmstate", "dir=tpm", "--flags",
-            "not-need-init,startup-clear", "--log", "fd=2,level=1", NULL};
-    const struct qaird_exec x = {
+            "not-need-init,startup-clear", NULL};
+    struct qaird_exec x = {
             .path = "swtpm",
             .argv = argv,
-            .fd3 = q->tpm_listen,
             .uid = qaird_uid(q, QAIRD_TPM_UID),
             .dir_fd = q->dir_fd,
     };
-    int rc = qaird_exec(&x, &q->tpm_pid, err);
+    int rc = make_listener(q, err);
 
+    x.fd3 = q->tpm_listen;
+    if (rc == 0)
+        rc = qaird_exec(&x, &q->tpm_pid, err);
     if (rc < 0)
         return rc;
     if (sd_event_add_child(q->event, &q->tpm_child, q->tpm_pid, WEXITED,
@@ -115,12 +120,7 @@ static int run_swtpm(struct qaird *q, struct err *err)
 
 int qaird_tpm_start(struct qaird *q, struct err *err)
 {
-    int rc;
-
-    if (q->conf->tpm != CONF_TPM_SWTPM)
-        return 0;
-    rc = make_listener(q, err);
-    return rc < 0 ? rc : run_swtpm(q, err);
+    return q->conf->tpm == CONF_TPM_SWTPM ? run_swtpm(q, err) : 0;
 }
 
 int qaird_tpm_connect(struct qaird *q)
@@ -130,11 +130,13 @@ int qaird_tpm_connect(struct qaird *q)
 
     if (q->conf->tpm != CONF_TPM_SWTPM)
         return open(q->conf->tpm_path, O_RDWR | O_CLOEXEC);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* Not blocking, should a hung TPM have let its queue fill. */
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
     address_of(q, &a);
-    if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
+    if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+            fcntl(fd, F_SETFL, 0) < 0) {
         (void)close(fd);
         return -1;
     }
