@@ -219,7 +219,7 @@ static const struct role_permit permits[] = {
         {MSG_ROLE_ADMIN, MSG_QUBE_RUN, ROLE_OPEN, on_run},
         {MSG_ROLE_ADMIN, MSG_STATUS, ROLE_OPEN, on_status},
         {MSG_ROLE_NETD, MSG_INCOMING, ROLE_OPEN, on_incoming},
-        {MSG_ROLE_QAIRD, MSG_QUBE_GONE, ROLE_OPEN, qube_on_gone},
+        {MSG_ROLE_QAIRD, MSG_QUBE_GONE, ROLE_ANY, qube_on_gone},
 };
 
 static const struct sandbox_spec sandbox = {
