@@ -16,7 +16,6 @@ static const struct cli_noun *const nouns[] = {
         &noun_policy,
         &noun_qube,
         &noun_sign,
-        &noun_verify,
         NULL,
 };
 
