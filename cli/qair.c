@@ -16,6 +16,7 @@ static const struct cli_noun *const nouns[] = {
         &noun_policy,
         &noun_qube,
         &noun_sign,
+        &noun_verify,
         NULL,
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of a pack. */
+#include "bundle.h"
 #include "pack_private.h"
 
 #include <stdlib.h>
@@ -250,6 +251,23 @@ int pack_check(const struct pack *p, struct err *err)
                     "pack: a reference is of zone %s, which is not there",
                     p->reference[i].zone);
     }
+    return r;
+}
+
+int pack_from_bundle(struct span bundle, const struct crypto_pub *owner,
+        struct pack **ret, struct err *err)
+{
+    struct bundle_iter it = bundle_iter_of(bundle);
+    CLEANUP(pack_free_ptr) struct pack *p = pack_new(owner);
+    struct bundle_file file;
+    int r = p ? 0 : err_set(err, ERR_MEMORY, "no memory for the pack");
+
+    while (r == 0 && bundle_next(&it, &file))
+        r = pack_add(p, file.name, file.content, err);
+    if (r == 0)
+        r = pack_check(p, err);
+    if (r == 0)
+        *ret = TAKE_PTR(p);
     return r;
 }
 

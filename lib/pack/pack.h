@@ -95,6 +95,10 @@ int pack_add(struct pack *p, struct span name, struct span bytes,
 /* Keys and references name zones that are there; names and keys are unique. */
 int pack_check(const struct pack *p, struct err *err) MUST_CHECK;
 
+/* The three of them, over a checked bundle. */
+int pack_from_bundle(struct span bundle, const struct crypto_pub *owner,
+        struct pack **ret, struct err *err) MUST_CHECK;
+
 const struct crypto_pub *pack_owner(const struct pack *p);
 size_t pack_zones(const struct pack *p, const struct pack_zone **ret);
 size_t pack_keys(const struct pack *p, const struct pack_key **ret);

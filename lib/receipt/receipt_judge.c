@@ -266,13 +266,24 @@ static enum receipt_result explain_appraisal(
     return NO("%s", line);
 }
 
+/* Approved since or not: what counts is the state of the day. */
+static const struct pack_reference *reference_then(const struct judge *j)
+{
+    struct span pcr_digest = SPAN_EMPTY;
+    struct evidence e;
+
+    if (evidence_parse(j->r.evidence, &e, NULL) == 0)
+        pcr_digest = e.quote.pcr_digest;
+    return pack_reference_then(
+            j->in->pack, j->sign.zone, j->sign.time, pcr_digest);
+}
+
 static enum receipt_result check_evidence(struct judge *j)
 {
     const struct statement_sign *s = &j->sign;
     uint8_t binder[CRYPTO_SHA256_SIZE];
     struct appraise_input in = {.evidence = j->r.evidence,
             .zone = j->zone,
-            .reference = pack_reference(j->in->pack, s->zone, s->time),
             .binder = SPAN_OF(binder),
             .time = s->time};
     struct appraisal a;
@@ -280,6 +291,7 @@ static enum receipt_result check_evidence(struct judge *j)
     if (is_zero(s->evidence) || !has_digest(j->r.evidence, s->evidence))
         return NO("evidence is not the one that the statement names");
     receipt_binder(s->call_id, s->key_sha256, s->artefact_sha256, binder);
+    in.reference = reference_then(j);
     appraise(&in, &a);
     if (!a.accept)
         return explain_appraisal(j, &a);

@@ -769,6 +769,7 @@ static void calls_die_with_their_qubes(void **state)
     struct statement doc;
     struct agent a;
     struct agent b;
+    uint32_t id;
 
     skip_checkpoint(w);
     a = work_qube(w);
@@ -781,20 +782,24 @@ static void calls_die_with_their_qubes(void **state)
     greet(&b);
     hear(w, w->keyd, MSG_KEY_SESSION);
     ipc_fds_close(&w->fds);
+    id = w->id;
     /* the target goes while keyd thinks: refused, and no execution later */
     driver_put(w->d.control, MSG_QUBE_GONE, 0, &signer, NULL, 0);
     assert_false(hear_decision(w, &doc).allow);
     statement_fini(&doc);
-    answer_ok(w, w->keyd);
     answer_appended(w, 10);
+    w->id = id;
+    answer_ok(w, w->keyd);
     agent_hear_refused(
             &a, "SOCKET1", "zone server", "qube signer: the qube ended");
     link_free(b.l);
     /* the source goes while policyd thinks: nobody is asked further */
     trigger(&a, "", "signer", "qair.Sign+release", "SOCKET2");
     hear(w, w->policyd, MSG_DECIDE);
+    id = w->id;
     link_free(a.l);
     hear(w, w->d.control, MSG_QUBE_STOP);
+    w->id = id;
     decide(w, &yes);
     assert_true(driver_is_silent(w->logd, 200));
     link_free(work_qube(w).l);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pack_load.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+static const char *const folders[] = {"zones", "keys", "references"};
+
+int pack_load_owner(const char *path, struct crypto_pub **ret, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf pem = BUF_INIT(LIMIT_CONF_LINE_MAX);
+    int rc = buf_load(&pem, AT_FDCWD, path, err);
+    struct crypto_pub *k;
+
+    if (rc)
+        return rc;
+    k = crypto_pub_from_pem(buf_span(&pem));
+    if (!k)
+        return err_set(err, ERR_SYNTAX, "%s: not a public key in PEM", path);
+    *ret = k;
+    return 0;
+}
+
+/* One file of the pack under the name that it has there. */
+static int add_file(struct pack *p, const char *dir, const char *folder,
+        const char *file, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf bytes = BUF_INIT(LIMIT_CONF_FILE_MAX);
+    char path[4096], name[512];
+    int n = snprintf(name, sizeof(name), "%s/%s", folder, file), rc;
+    int m = snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+    if (n < 0 || (size_t)n >= sizeof(name) || m < 0 ||
+            (size_t)m >= sizeof(path))
+        return err_set(err, ERR_LIMIT, "name of a file in %s is too long", dir);
+    rc = buf_load(&bytes, AT_FDCWD, path, err);
+    return rc ? rc : pack_add(p, span_str(name), buf_span(&bytes), err);
+}
+
+static bool is_entry(const char *name)
+{
+    size_t len = strlen(name);
+
+    return name[0] != '.' && len > 5 && strcmp(name + len - 5, ".json") == 0;
+}
+
+static int add_folder(
+        struct pack *p, const char *dir, const char *folder, struct err *err)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof(path), "%s/%s", dir, folder), rc = 0;
+    struct dirent *e;
+    DIR *d;
+
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return err_set(err, ERR_LIMIT, "name of the pack is too long");
+    d = opendir(path);
+    if (!d && errno == ENOENT)
+        return 0; /* a pack without keys is a pack */
+    if (!d)
+        return err_errno(err, "%s", path);
+    while (rc == 0 && (e = readdir(d)) != NULL) {
+        if (is_entry(e->d_name))
+            rc = add_file(p, dir, folder, e->d_name, err);
+    }
+    (void)closedir(d);
+    return rc;
+}
+
+int pack_load_folder(const char *dir, const struct crypto_pub *owner,
+        struct pack **ret, struct err *err)
+{
+    CLEANUP(pack_free_ptr) struct pack *p = pack_new(owner);
+    const struct pack_zone *zones;
+    int rc = p ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(folders); i++)
+        rc = add_folder(p, dir, folders[i], err);
+    if (rc == 0)
+        rc = pack_check(p, err);
+    if (rc)
+        return err_prefix(err, rc, "pack %s", dir);
+    if (pack_zones(p, &zones) == 0)
+        return err_set(err, ERR_NOT_FOUND, "no zones/*.json in pack %s", dir);
+    *ret = TAKE_PTR(p);
+    return 0;
+}

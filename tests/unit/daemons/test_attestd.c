@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The real qair-attestd in its sandbox: args: PROGRAM. */
+#include "clocks.h"
+#include "driver.h"
+#include "pack_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static const char *program;
+static const uint8_t binder[32] = {0xb1};
+
+struct world {
+    struct driver d;
+    struct estate server;
+    struct buf zone, reference, blob;
+    char conf[512];
+    int netd;
+};
+
+static void put_conf(struct world *w)
+{
+    uint8_t spki[CRYPTO_SPKI_MAX];
+    char b64[TEXT_B64_SIZE(CRYPTO_SPKI_MAX)];
+    size_t len;
+
+    assert_int_equal(crypto_pub_spki(crypto_key_pub(w->server.owner), spki,
+                             sizeof(spki), &len),
+            0);
+    text_format_b64(SPAN(spki, len), b64);
+    (void)snprintf(w->conf, sizeof(w->conf),
+            "name = thin\nlisten = 127.0.0.1:0\ntpm = swtpm\nowner = %s\n",
+            b64);
+}
+
+static void put_pack(struct world *w, bool with_reference)
+{
+    const struct driver_file files[] = {
+            {"references/server.json", buf_span(&w->reference)},
+            {"zones/server.json", buf_span(&w->zone)},
+    };
+
+    driver_bundle(&w->d, "pack", with_reference ? files : files + 1,
+            with_reference ? 2 : 1);
+}
+
+static void sign_files(struct world *w)
+{
+    uint64_t now = (uint64_t)time(NULL);
+
+    buf_reset(&w->zone);
+    buf_reset(&w->reference);
+    w->server.zone.since = now - 10;
+    estate_zone_file(&w->server, &w->zone);
+    estate_reference_file(&w->server, now - 10, &w->reference);
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    struct msg_empty body;
+
+    assert_non_null(w);
+    *state = w;
+    w->zone = w->reference = w->blob = BUF_INIT(LIMIT_EVIDENCE_MAX);
+    estate_init(&w->server, "server");
+    sign_files(w);
+    put_conf(w);
+    driver_start(&w->d, program, "thin");
+    driver_bundle(&w->d, "conf",
+            &(struct driver_file){"zone.conf", span_str(w->conf)}, 1);
+    put_pack(w, true);
+    w->netd = driver_peer(&w->d, MSG_ROLE_NETD);
+    driver_begin(&w->d);
+    assert_int_equal(driver_get(w->d.control, &body, NULL, NULL), MSG_READY);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+
+    driver_stop(&w->d);
+    buf_fini(&w->zone);
+    buf_fini(&w->reference);
+    buf_fini(&w->blob);
+    estate_fini(&w->server);
+    free(w);
+    return 0;
+}
+
+/* The state that comes back for evidence as the machine is now. */
+static bool ask(struct world *w, const char *zone, const char *state,
+        const char *reason)
+{
+    struct msg_appraise q = {.zone = span_str(zone)};
+    struct msg_appraised a;
+    uint8_t digest[32];
+    uint32_t id;
+
+    memcpy(q.binder, binder, 32);
+    buf_reset(&w->blob);
+    machine_evidence(&w->server.machine, binder, &w->blob);
+    q.evidence = buf_span(&w->blob);
+    driver_put(w->netd, MSG_APPRAISE, 7, &q, NULL, 0);
+    assert_int_equal(driver_get(w->netd, &a, NULL, &id), MSG_APPRAISED);
+    assert_int_equal(id, 7);
+    crypto_sha256(buf_span(&w->blob), digest);
+    assert_memory_equal(a.evidence, digest, 32);
+    print_message("  %.*s\n", (int)a.reason.len, (const char *)a.reason.ptr);
+    assert_true(span_eq_str(a.state, state));
+    if (reason)
+        assert_non_null(
+                memmem(a.reason.ptr, a.reason.len, reason, strlen(reason)));
+    else
+        assert_int_equal(a.reason.len, 0);
+    return a.accept;
+}
+
+static void test_golden(void **state)
+{
+    assert_true(ask(*state, "server", "golden (emulated)", NULL));
+}
+
+static void test_unknown_zone(void **state)
+{
+    assert_false(ask(*state, "nobody", "not approved", "zone not trusted"));
+}
+
+static void test_quote_from_before_a_reboot(void **state)
+{
+    struct world *w = *state;
+
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+    w->server.machine.clock.resets++;
+    w->server.machine.clock.clock = 5;
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+    w->server.machine.clock.resets--;
+    assert_false(ask(w, "server", "not approved", "TPM clock went back"));
+}
+
+/* A forged quote must not move the clock that honest ones are held to. */
+static void test_forgery_does_not_move_the_clock(void **state)
+{
+    struct world *w = *state;
+
+    w->server.machine.clock.resets = 4000000000u;
+    w->server.machine.other_signer = true;
+    assert_false(ask(w, "server", "not approved", "bad signature"));
+    w->server.machine.other_signer = false;
+    w->server.machine.clock.resets = 5;
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+}
+
+static void test_changed_policy_is_named(void **state)
+{
+    struct world *w = *state;
+
+    machine_boot(&w->server.machine);
+    machine_measure(&w->server.machine, "conf", "zone.conf", "name = server\n");
+    machine_measure(&w->server.machine, "policy", "policy.d/30-sign.policy",
+            "* * a b allow\n");
+    machine_measure(&w->server.machine, "program", "qair-keyd", "ELF");
+    machine_measure(&w->server.machine, "qube", "qubes.d/signer.conf",
+            "type = AppVM\n");
+    machine_close(&w->server.machine);
+    assert_false(ask(w, "server", "not approved",
+            "policy.d/30-sign.policy differs from the reference: expected "));
+}
+
+static void test_approval_withdrawn_while_running(void **state)
+{
+    struct world *w = *state;
+
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+    put_pack(w, false);
+    assert_false(ask(w, "server", "not approved", "no approved state"));
+}
+
+/* A pack of another owner does not replace the one that is there. */
+static void test_foreign_pack_is_not_taken(void **state)
+{
+    struct world *w = *state;
+    struct estate other;
+
+    estate_init(&other, "server");
+    buf_reset(&w->zone);
+    estate_zone_file(&other, &w->zone);
+    put_pack(w, false);
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+    estate_fini(&other);
+}
+
+static void test_garbage_is_answered(void **state)
+{
+    struct world *w = *state;
+    struct msg_appraise q = {.zone = span_str("server")};
+    struct msg_appraised a;
+
+    q.evidence = SPAN("QAIREVID\x00\x01\xff\xff", 12);
+    driver_put(w->netd, MSG_APPRAISE, 1, &q, NULL, 0);
+    assert_int_equal(driver_get(w->netd, &a, NULL, NULL), MSG_APPRAISED);
+    assert_false(a.accept);
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+}
+
+static void test_other_message_ends_it(void **state)
+{
+    struct world *w = *state;
+    struct msg_empty empty = {0};
+
+    driver_put(w->netd, MSG_KEY_LIST, 1, &empty, NULL, 0);
+    assert_int_not_equal(driver_wait(&w->d), 0);
+}
+
+static void test_without_a_pack_all_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct msg_appraise q = {.zone = span_str("server")};
+    struct msg_refused a;
+    struct msg_empty body;
+
+    driver_stop(&w->d);
+    driver_start(&w->d, program, "thin");
+    driver_bundle(&w->d, "conf",
+            &(struct driver_file){"zone.conf", span_str(w->conf)}, 1);
+    w->zone.ptr[w->zone.len / 2] ^= 1;
+    put_pack(w, true);
+    w->netd = driver_peer(&w->d, MSG_ROLE_NETD);
+    driver_begin(&w->d);
+    assert_int_equal(driver_get(w->d.control, &body, NULL, NULL), MSG_READY);
+    driver_put(w->netd, MSG_APPRAISE, 1, &q, NULL, 0);
+    assert_int_equal(driver_get(w->netd, &a, NULL, NULL), MSG_REFUSED);
+    assert_true(span_eq_str(a.where, "attestd"));
+    assert_true(a.reason.len > 0);
+}
+
+/* ---- the memory of clocks -------------------------------------------- */
+
+static void test_clocks_are_bounded_and_forget_other_aks(void **state)
+{
+    static struct clocks c;
+    struct pack_zone z = {.ak_name = {.len = 34}};
+    struct evidence_clock clock = {.clock = 1, .resets = 9};
+
+    (void)state;
+    for (int i = 0; i < LIMIT_ZONES_MAX + 10; i++) {
+        (void)snprintf(z.name, sizeof(z.name), "z%d", i);
+        clocks_put(&c, &z, &clock);
+    }
+    assert_int_equal(c.n, LIMIT_ZONES_MAX);
+    assert_true(clocks_get(&c, &z).known);
+    clock.resets = 8;
+    clocks_put(&c, &z, &clock);
+    assert_int_equal(clocks_get(&c, &z).clock.resets, 9);
+    z.ak_name.bytes[3] = 1; /* enrolled anew with another TPM */
+    assert_false(clocks_get(&c, &z).known);
+    clocks_put(&c, &z, &clock);
+    assert_int_equal(clocks_get(&c, &z).clock.resets, 8);
+    (void)snprintf(z.name, sizeof(z.name), "z0");
+    assert_false(clocks_get(&c, &z).known);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+            T(test_golden),
+            T(test_unknown_zone),
+            T(test_quote_from_before_a_reboot),
+            T(test_forgery_does_not_move_the_clock),
+            T(test_changed_policy_is_named),
+            T(test_approval_withdrawn_while_running),
+            T(test_foreign_pack_is_not_taken),
+            T(test_garbage_is_answered),
+            T(test_other_message_ends_it),
+            T(test_without_a_pack_all_is_refused),
+            cmocka_unit_test(test_clocks_are_bounded_and_forget_other_aks),
+    };
+
+    if (argc != 2)
+        return 2;
+    program = argv[1];
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
