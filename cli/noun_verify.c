@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define COLUMNS 80
-#define INDENT  18 /* of the detail: check, result */
+#define INDENT  15 /* of the detail: a SHA-256 in hex fits beside it */
 
 struct options {
     const char *receipt;
@@ -24,10 +24,12 @@ struct options {
     bool json;
 };
 
-static const char *const result_names[] = {
-        [RECEIPT_FAILED] = "FAILED",
-        [RECEIPT_OK] = "ok",
-        [RECEIPT_NOT_GIVEN] = "-",
+static const struct {
+    const char *text, *json;
+} results[] = {
+        [RECEIPT_FAILED] = {"FAIL", "failed"},
+        [RECEIPT_OK] = {"ok", "ok"},
+        [RECEIPT_NOT_GIVEN] = {"-", "not given"},
 };
 
 /* All digests that any profile wants: the profile is the receipt's secret. */
@@ -76,8 +78,8 @@ static void print_wrapped(const char *text)
 static void print_text(const struct receipt_judgement *j)
 {
     for (unsigned i = 0; i < RECEIPT_CHECK_COUNT; i++) {
-        (void)printf("%-10s %-6s ", receipt_check_name((enum receipt_check)i),
-                result_names[j->finding[i].result]);
+        (void)printf("%-9s %-4s ", receipt_check_name((enum receipt_check)i),
+                results[j->finding[i].result].text);
         print_wrapped(j->finding[i].detail);
     }
     (void)printf("%s\n", j->verified ? "verified" : "NOT VERIFIED");
@@ -101,7 +103,7 @@ static bool fill_json(struct json_t *doc, const struct options *o,
                 !statement_put_str(item, "check",
                         receipt_check_name((enum receipt_check)i)) ||
                 !statement_put_str(
-                        item, "result", result_names[j->finding[i].result]) ||
+                        item, "result", results[j->finding[i].result].json) ||
                 !statement_put_str(item, "detail", j->finding[i].detail))
             return false;
     }
@@ -136,8 +138,8 @@ static int load_owner(
     if (n < 0 || (size_t)n >= sizeof(path))
         return err_set(err, ERR_LIMIT, "name of the pack is too long");
     (void)fprintf(stderr,
-            "qair: the owner's key is taken from the pack; --owner FILE checks "
-            "it against one that you trust\n");
+            "qair: owner's key taken from the pack itself; --owner FILE names "
+            "a trusted one\n");
     return pack_load_owner(path, ret, err);
 }
 
