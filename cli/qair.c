@@ -17,6 +17,7 @@ static const struct cli_noun *const nouns[] = {
         &noun_qube,
         &noun_sign,
         &noun_verify,
+        &noun_zone,
         NULL,
 };
 

@@ -46,8 +46,10 @@ static void tell_ready(struct qaird *q)
 {
     if (q->ready_fd < 0)
         return;
-    if (write(q->ready_fd, "R", 1) != 1)
-        qaird_log(q, "whoever started the zone is gone");
+    if (write(q->ready_fd, "R", 1) != 1) {
+        qaird_log(q, "whoever started the zone has gone: it ends");
+        qaird_stop(q, 1);
+    }
     (void)close(TAKE_FD(q->ready_fd));
 }
 
@@ -147,23 +149,31 @@ void qaird_stop(struct qaird *q, int exit_code)
 
 /* ---- signals --------------------------------------------------------- */
 
+static void reload_pack(struct qaird *q)
+{
+    struct err err;
+    int rc = qaird_config_reload_pack(q, &err);
+
+    if (rc == 0)
+        qaird_role_send_bundle(q, BUNDLE_PACK);
+    if (rc == 0)
+        qaird_log(q, "pack reloaded");
+    else
+        qaird_log(q, "pack not reloaded: %s", err.msg);
+    q->pack_ok = rc == 0;
+    q->pack_reads++;
+    qaird_status_write(q);
+}
+
 static int on_signal(
         sd_event_source *s, const struct signalfd_siginfo *si, void *user)
 {
     struct qaird *q = user;
-    struct err err;
-
     (void)s;
-    if (si->ssi_signo != SIGHUP) {
+    if (si->ssi_signo != SIGHUP)
         qaird_stop(q, 0);
-    } else if (q->stopping) {
-        return 0;
-    } else if (qaird_config_reload_pack(q, &err) < 0) {
-        qaird_log(q, "pack not reloaded: %s", err.msg);
-    } else {
-        qaird_role_send_bundle(q, BUNDLE_PACK);
-        qaird_log(q, "pack reloaded");
-    }
+    else if (!q->stopping)
+        reload_pack(q);
     return 0;
 }
 
@@ -264,6 +274,7 @@ static int find_programs(struct qaird *q, struct err *err)
 
 static void init(struct qaird *q)
 {
+    q->pack_ok = true;
     q->ready_fd = q->dir_fd = q->run_fd = q->lock_fd = q->tpm_listen = -1;
     for (size_t i = 0; i < BUNDLE_COUNT; i++)
         q->bundle[i] = -1;

@@ -91,6 +91,8 @@ struct qaird {
     sd_event_source *tpm_child, *tpm_timer;
     unsigned tpm_deaths;
     bool measured, serving, stopping;
+    unsigned pack_reads; /* answers to SIGHUP, for `qair zone reload` */
+    bool pack_ok;
     sd_event_source *stop_timer, *stop_defer;
     int exit_code;
 };

@@ -251,11 +251,67 @@ int qaird_config_reload_pack(struct qaird *q, struct err *err)
 
 /* ---- folders that roles own ------------------------------------------ */
 
-/* Owned by the role, readable for the zone's owner's group where it says. */
+static int give_file(
+        int dirfd, const char *name, uid_t uid, gid_t gid, struct err *err);
+
+/* Takes fd; what is in it first, so that an interrupted run is repeated. */
+static int give_folder(int fd, uid_t uid, gid_t gid, struct err *err)
+{
+    DIR *d = fdopendir(fd);
+    struct dirent *e;
+    int rc = 0;
+
+    if (!d) {
+        (void)close(fd);
+        return err_errno(err, "read folder");
+    }
+    while (rc == 0 && (e = readdir(d))) {
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            rc = give_file(dirfd(d), e->d_name, uid, gid, err);
+    }
+    if (rc == 0 && fchown(dirfd(d), uid, gid) < 0)
+        rc = err_errno(err, "change owner");
+    (void)closedir(d);
+    return rc;
+}
+
+static int give_file(
+        int dirfd, const char *name, uid_t uid, gid_t gid, struct err *err)
+{
+    int fd = openat(
+            dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd >= 0)
+        return give_folder(fd, uid, gid, err);
+    if (errno != ENOTDIR && errno != ELOOP)
+        return err_errno(err, "%s", name);
+    if (fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_errno(err, "change owner of %s", name);
+    return 0;
+}
+
+/* Started by root: what the folder holds becomes the role's, once. */
+static int give(const struct qaird *q, int fd, unsigned role, struct err *err)
+{
+    uid_t uid = qaird_uid(q, role);
+    struct stat st;
+    int again;
+
+    if (geteuid() != 0)
+        return 0;
+    if (fstat(fd, &st) < 0)
+        return err_errno(err, "stat");
+    if (st.st_uid == uid && st.st_gid == q->owner_group)
+        return 0;
+    again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    return again < 0 ? err_errno(err, "dup")
+                     : give_folder(again, uid, q->owner_group, err);
+}
+
 static int open_folder(const struct qaird *q, const char *name, unsigned role,
         unsigned mode, int *ret, struct err *err)
 {
-    int fd;
+    int fd, rc;
 
     if (mkdirat(q->dir_fd, name, 0700) < 0 && errno != EEXIST)
         return err_errno(err, "%s", name);
@@ -263,13 +319,12 @@ static int open_folder(const struct qaird *q, const char *name, unsigned role,
             q->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return err_errno(err, "%s", name);
-    if (geteuid() == 0 && fchown(fd, qaird_uid(q, role), q->owner_group) < 0) {
+    rc = give(q, fd, role, err);
+    if (rc == 0 && fchmod(fd, (mode_t)mode) < 0)
+        rc = err_errno(err, "mode");
+    if (rc < 0) {
         (void)close(fd);
-        return err_errno(err, "owner of %s", name);
-    }
-    if (fchmod(fd, (mode_t)mode) < 0) {
-        (void)close(fd);
-        return err_errno(err, "mode of %s", name);
+        return err_prefix(err, rc, "%s", name);
     }
     *ret = fd;
     return 0;

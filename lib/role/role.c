@@ -361,6 +361,10 @@ int role_main(const struct role_spec *spec, int argc, char **argv)
     if (!r->control)
         role_fatal(r, "%s", err.msg);
     r->peers[MSG_ROLE_QAIRD] = r->control;
+    /* What qaird handed over before a question came is in use by then. */
+    if (sd_event_source_set_priority(
+                r->control->source, SD_EVENT_PRIORITY_IMPORTANT) < 0)
+        role_fatal(r, "event loop");
     r->control->announced = true;
     return sd_event_loop(r->event) < 0 ? 1 : 0;
 }

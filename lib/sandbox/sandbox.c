@@ -222,7 +222,7 @@ void sandbox_enter(const struct sandbox_spec *spec, uid_t uid, const int *keep,
     bool root = geteuid() == 0;
 
     close_others(spec, keep, n_keep);
-    (void)umask(0077);
+    (void)umask(0027); /* logs are for the owner's group, if modes say so */
     empty_root(spec);
     drop_bounding_set();
     if (root && uid != 0)
