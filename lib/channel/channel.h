@@ -153,16 +153,16 @@ int channel_fd(const struct channel *ch);
 uint64_t channel_deadline(const struct channel *ch);
 void channel_run(struct channel *ch, const struct channel_time *now);
 
-/* Answers to ops; ERR_STATE when nobody asked.  Copied. */
+/* Answers to ops, copied.  ERR_STATE when nobody asks (any more): nothing
+ * happens, and an asker that went meanwhile needs nothing. */
 int channel_evidence(struct channel *ch, struct span evidence,
-        const struct channel_time *now) MUST_CHECK;
-int channel_appraised(struct channel *ch, bool accept,
-        const struct channel_time *now) MUST_CHECK;
-int channel_confirm(struct channel *ch, const struct channel_time *now)
-        MUST_CHECK;
+        const struct channel_time *now);
+int channel_appraised(
+        struct channel *ch, bool accept, const struct channel_time *now);
+int channel_confirm(struct channel *ch, const struct channel_time *now);
 /* Instead of any of the three: own evidence or a local part is missing. */
 int channel_cannot(struct channel *ch, enum channel_reason why,
-        const struct channel_time *now) MUST_CHECK;
+        const struct channel_time *now);
 
 /*
  * Opens a call: the envelope goes first, then the bytes of fd, a stream socket
@@ -180,7 +180,7 @@ int channel_serve(struct channel *ch, uint32_t stream, int fd,
         const struct channel_time *now) MUST_CHECK;
 /* Text is cut to the maxima above and made printable. */
 int channel_refuse(struct channel *ch, uint32_t stream, struct span where,
-        struct span reason, const struct channel_time *now) MUST_CHECK;
+        struct span reason, const struct channel_time *now);
 /* Ends the channel: cuts all streams, then ops.closed. */
 void channel_close(struct channel *ch, int code, const char *reason);
 

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "netd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- calls of this zone ---------------------------------------------- */
+
+static void call_free(struct netd *d, struct call *c)
+{
+    TAILQ_REMOVE(&d->calls, c, entry);
+    d->n_calls--;
+    buf_fini(&c->envelope);
+    if (c->fd >= 0)
+        (void)close(c->fd);
+    free(c);
+}
+
+static void refuse(struct netd *d, struct call *c, int code, const char *where,
+        const char *reason)
+{
+    role_refuse(d->role, c->ticket, code, where, "%s", reason);
+    call_free(d, c);
+}
+
+static void send_call(struct netd *d, struct call *c, struct conn *via)
+{
+    struct channel_time now = netd_now();
+    int rc = channel_call(
+            via->ch, buf_span(&c->envelope), c->fd, &now, &c->stream);
+
+    if (rc == ERR_LIMIT) {
+        refuse(d, c, rc, "netd", "the channel carries too many calls");
+        return;
+    }
+    if (rc != 0) {
+        refuse(d, c, rc, "netd", err_name(rc));
+        return;
+    }
+    c->fd = -1;
+    c->conn = via->serial;
+    buf_fini(&c->envelope);
+}
+
+void call_send_waiting(struct conn *via)
+{
+    struct netd *d = via->d;
+    struct call *c = TAILQ_FIRST(&d->calls);
+
+    while (c != NULL) {
+        struct call *next = TAILQ_NEXT(c, entry);
+        if (c->conn == 0 && strcmp(c->zone, via->peer->zone) == 0)
+            send_call(d, c, via);
+        c = next;
+    }
+}
+
+void call_refuse_waiting(struct netd *d, const char *zone, int code,
+        const char *where, const char *reason)
+{
+    struct call *c = TAILQ_FIRST(&d->calls);
+
+    while (c != NULL) {
+        struct call *next = TAILQ_NEXT(c, entry);
+        if (c->conn == 0 && (zone == NULL || strcmp(c->zone, zone) == 0))
+            refuse(d, c, code, where, reason);
+        c = next;
+    }
+}
+
+bool call_is_waiting(const struct netd *d, const char *zone)
+{
+    const struct call *c;
+
+    TAILQ_FOREACH (c, &d->calls, entry) {
+        if (c->conn == 0 && strcmp(c->zone, zone) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int check_open(
+        const struct netd *d, const struct msg_open *o, struct err *err)
+{
+    const struct pack_zone *z = pack_zone(d->pack, o->zone);
+
+    if (z == NULL || !pack_zone_valid(z, role_now()))
+        return err_set(err, ERR_DENIED, "zone %.*s is not in the pack",
+                (int)o->zone.len, (const char *)o->zone.ptr);
+    if (span_eq_str(o->zone, role_zone(d->role)))
+        return err_set(err, ERR_USAGE, "the call is for this zone itself");
+    if (o->envelope.len == 0 || o->envelope.len > LIMIT_LOG_ENTRY_MAX)
+        return err_set(err, ERR_LIMIT, "size of the envelope");
+    if (o->deadline <= role_now())
+        return err_set(err, ERR_TIMEOUT, "the call's deadline has passed");
+    if (d->n_calls >= NETD_CALLS_MAX)
+        return err_set(err, ERR_LIMIT, "too many calls are waiting");
+    return 0;
+}
+
+/* The earlier of the call's own deadline and what a channel may take. */
+static uint64_t give_up_at(uint64_t deadline)
+{
+    uint64_t left = (deadline - role_now()) * 1000;
+    uint64_t now = netd_now().mono_ms;
+
+    return now + (left < NETD_WAIT_MS ? left : NETD_WAIT_MS);
+}
+
+void call_on_open(struct role *r, const struct role_msg *m)
+{
+    const struct msg_open *o = m->body;
+    struct netd *d = role_user(r);
+    struct err err = {0};
+    int rc = check_open(d, o, &err);
+
+    if (rc != 0) {
+        role_refuse(r, m->ticket, rc, "netd", "%s", err.msg);
+        return;
+    }
+    struct call *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        role_fatal(r, "out of memory");
+    c->ticket = m->ticket;
+    c->envelope = BUF_INIT(LIMIT_LOG_ENTRY_MAX);
+    buf_append(&c->envelope, o->envelope);
+    if (buf_ok(&c->envelope, NULL) != 0)
+        role_fatal(r, "out of memory");
+    memcpy(c->zone, o->zone.ptr, o->zone.len); /* a name of the pack fits */
+    c->fd = TAKE_FD(m->fds->fd[0]);
+    c->give_up_ms = give_up_at(o->deadline);
+    TAILQ_INSERT_TAIL(&d->calls, c, entry);
+    d->n_calls++;
+    dial_for(d, c->zone);
+}
+
+void call_answered(
+        struct conn *via, uint32_t stream, const struct channel_answer *a)
+{
+    struct netd *d = via->d;
+    struct call *c;
+    char where[NETD_WHERE_MAX], reason[NETD_TEXT_MAX];
+
+    TAILQ_FOREACH (c, &d->calls, entry) {
+        if (c->conn == via->serial && c->stream == stream)
+            break;
+    }
+    if (c == NULL)
+        return;
+    if (a->code == 0) {
+        role_reply_ok(d->role, c->ticket);
+    } else {
+        netd_text(where, sizeof(where), a->where);
+        netd_text(reason, sizeof(reason), a->reason);
+        role_refuse(d->role, c->ticket, a->code,
+                where[0] != '\0' ? where : "netd", "%s", reason);
+    }
+    call_free(d, c);
+}
+
+static void expire(struct netd *d, struct call *c)
+{
+    struct channel_time now = netd_now();
+    struct conn *via = conn_find(d, c->conn);
+
+    if (c->conn == 0 || via == NULL)
+        refuse(d, c, ERR_TIMEOUT, "netd", "no channel to the zone in time");
+    else /* answers the call, and with that frees it */
+        channel_cancel(via->ch, c->stream, ERR_TIMEOUT,
+                "the other zone did not answer in time", &now);
+}
+
+void call_tick(struct netd *d)
+{
+    uint64_t now = netd_now().mono_ms;
+    struct call *c = TAILQ_FIRST(&d->calls);
+
+    while (c != NULL) {
+        struct call *next = TAILQ_NEXT(c, entry);
+        if (now >= c->give_up_ms)
+            expire(d, c);
+        c = next;
+    }
+}
+
+/* ---- calls of other zones -------------------------------------------- */
+
+struct ask {
+    struct netd *d;
+    uint64_t conn;
+    uint32_t stream;
+    int fd; /* this side's end of the data */
+};
+
+static void on_decided(struct role *r, const struct role_msg *m, void *user)
+{
+    struct ask *a = user;
+    struct conn *c = conn_find(a->d, a->conn);
+    struct channel_time now = netd_now();
+    (void)r;
+
+    if (c != NULL && m->type == MSG_REFUSED) {
+        const struct msg_refused *no = m->body;
+        (void)channel_refuse(c->ch, a->stream, no->where, no->reason, &now);
+    } else if (c != NULL && channel_serve(c->ch, a->stream, a->fd, &now) == 0) {
+        a->fd = -1;
+    }
+    /* The caller is gone: closing tells the callee. */
+    if (a->fd >= 0)
+        (void)close(a->fd);
+    free(a);
+}
+
+void call_incoming(
+        struct conn *c, uint32_t stream, struct span untrusted_envelope)
+{
+    struct channel_time now = netd_now();
+    struct netd *d = c->d;
+    struct ask *a = calloc(1, sizeof(*a));
+    int fds[2];
+
+    if (a == NULL ||
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                    fds) != 0) {
+        free(a);
+        (void)channel_refuse(c->ch, stream, span_str("netd"),
+                span_str("out of descriptors"), &now);
+        return;
+    }
+    *a = (struct ask){
+            .d = d, .conn = c->serial, .stream = stream, .fd = fds[0]};
+    struct msg_incoming msg = {.zone = span_str(channel_peer(c->ch)),
+            .envelope = untrusted_envelope};
+    role_request(d->role, &(struct role_request){.to = MSG_ROLE_CALLD,
+                                  .type = MSG_INCOMING,
+                                  .msg = &msg,
+                                  .fds = &fds[1],
+                                  .n_fds = 1,
+                                  .expect = MSG_OK,
+                                  .done = on_decided,
+                                  .user = a});
+    (void)close(fds[1]); /* the request has its own */
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qair-netd: speaks with other zones (docs/architecture.md, sections 1 and 3).
+ *
+ *   netd.c      the role's tables, start, reload, status
+ *   cert.c      the channel key, its certificate, the channel context
+ *   conn.c      channels: sockets, events, attestation by keyd and attestd
+ *   dial.c      channels that calls wait for
+ *   call.c      MSG_OPEN and MSG_INCOMING
+ *   record.c    what netd has the log say
+ *
+ * netd holds no long-term key and decides nothing about calls: it proves who
+ * the peer is and in which state, and carries bytes.  A channel is used only
+ * after its record is durable.
+ *
+ * Anything that comes later is found by number, not by pointer: a channel may
+ * be gone when keyd, attestd, logd or calld answers.
+ */
+#ifndef QAIR_NETD_H
+#define QAIR_NETD_H
+
+#include "buf.h"
+#include "channel.h"
+#include "conf.h"
+#include "pack.h"
+#include "role.h"
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+/* Connections whose peer is not proved: each costs a TLS handshake at most. */
+#define NETD_STRANGERS_MAX          64
+#define NETD_STRANGERS_PER_ADDR_MAX 16
+/* Accepted channels of one proved zone: a new one after a crash, and room. */
+#define NETD_PER_PEER_MAX 4
+/* All channels, both directions: two for each zone. */
+#define NETD_CONNS_MAX (2 * LIMIT_ZONES_MAX)
+/* Accepted connections that wait for the own certificate. */
+#define NETD_PARKED_MAX 16
+/* Calls that wait for a channel or for the far side's answer. */
+#define NETD_CALLS_MAX LIMIT_CALLS_MAX
+/* A call waits this long for a channel: TCP, TLS and two quotes fit. */
+#define NETD_WAIT_MS 30000
+/* Between two attempts to reach a zone: doubled up to the second. */
+#define NETD_BACKOFF_MIN_MS 250
+#define NETD_BACKOFF_MAX_MS 15000
+/* keyd is asked for a certificate at most this often. */
+#define NETD_CERT_RETRY_MS 500
+/* No new calls on a channel that ends this soon: a fresh one is dialled. */
+#define NETD_RETIRE_S 600
+/* Records of refusals that a stranger can cause: burst, then one in ms. */
+#define NETD_RECORD_BURST   20
+#define NETD_RECORD_EACH_MS 5000
+
+#define NETD_TEXT_MAX  240
+#define NETD_WHERE_MAX 64
+#define NETD_STATE_MAX 64
+#define NETD_ADDR_MAX  64 /* of an address as text, without the port */
+
+struct netd;
+struct peer;
+
+struct conn {
+    TAILQ_ENTRY(conn) entry;
+    struct netd *d;
+    uint64_t serial;
+    struct channel *ch;
+    sd_event_source *io;
+    sd_event_source *timer;
+    char addr[NETD_ADDR_MAX];
+    bool known;        /* the peer is proved by TLS */
+    bool recorded;     /* "opened" is in the log */
+    bool closed;       /* freed when the stack is unwound */
+    bool retiring;     /* takes no new calls */
+    struct peer *peer; /* of a dialled one */
+    uint8_t evidence[MSG_DIGEST];
+    char state[NETD_STATE_MAX];
+    /* why this side said no, or could not say yes */
+    char where[NETD_WHERE_MAX];
+    char reason[NETD_TEXT_MAX];
+};
+TAILQ_HEAD(conns, conn);
+
+struct peer {
+    TAILQ_ENTRY(peer) entry;
+    char zone[LIMIT_ZONE_NAME_MAX + 1];
+    struct conn *conn; /* open or on its way; not a retiring one */
+    uint64_t next_dial_ms;
+    unsigned backoff_ms;
+};
+TAILQ_HEAD(peers, peer);
+
+struct call {
+    TAILQ_ENTRY(call) entry;
+    struct role_ticket ticket;
+    char zone[LIMIT_ZONE_NAME_MAX + 1];
+    struct buf envelope; /* until it is sent */
+    int fd;              /* until it is sent */
+    uint64_t conn;       /* serial once sent, 0 before */
+    uint32_t stream;
+    uint64_t give_up_ms;
+};
+TAILQ_HEAD(calls, call);
+
+struct netd {
+    struct role *role;
+    sd_event *event;
+    sd_event_source *tick;
+    struct conf_zone *conf;
+    struct crypto_pub *owner;
+    struct pack *pack;
+
+    /* cert.c */
+    struct channel_context *context; /* NULL: not now */
+    struct crypto_key *key;          /* of context */
+    struct crypto_key *new_key;      /* a certificate is asked for */
+    struct buf cert;
+    uint64_t cert_renew_s;
+    uint64_t cert_until_s;
+    uint64_t cert_retry_ms;
+    char cert_where[NETD_WHERE_MAX]; /* why there is none */
+    char cert_reason[NETD_TEXT_MAX];
+
+    /* conn.c */
+    int listener;
+    sd_event_source *listen;
+    struct conns conns;
+    unsigned n_conns;
+    unsigned n_strangers;
+    int parked[NETD_PARKED_MAX];
+    unsigned n_parked;
+    uint64_t next_serial;
+
+    struct peers peers;
+    struct calls calls;
+    unsigned n_calls;
+
+    /* record.c */
+    unsigned record_tokens;
+    uint64_t record_ms;
+    unsigned records_left_out;
+};
+
+struct channel_time netd_now(void);
+/* For display and headers: printable, cut. */
+void netd_text(char *ret, size_t cap, struct span text);
+
+/* ---- cert.c ---------------------------------------------------------- */
+
+/* True when channels can be made; else keyd is being asked, or has refused
+ * (cert_where, cert_reason) and will be asked again soon. */
+bool cert_ready(struct netd *d);
+bool cert_is_pending(const struct netd *d);
+/* The pack or the interval changed: same key, new context. */
+int cert_rebuild(struct netd *d, struct err *err) MUST_CHECK;
+void cert_tick(struct netd *d);
+
+/* ---- conn.c ---------------------------------------------------------- */
+
+int conn_listen(struct netd *d, struct err *err) MUST_CHECK;
+/* Parked connections go on, or are closed. */
+void conn_unpark(struct netd *d, bool accept);
+struct conn *conn_dial(struct netd *d, struct peer *p,
+        const struct conf_addr *addr, struct err *err) MUST_CHECK;
+struct conn *conn_find(struct netd *d, uint64_t serial);
+void conn_end(struct conn *c, int code, const char *reason);
+/* Channels of zones that the pack no longer vouches for are closed. */
+void conn_check_pack(struct netd *d);
+void conn_tick(struct netd *d);
+
+/* ---- dial.c ---------------------------------------------------------- */
+
+/* A call waits for this zone: a channel is found, awaited or dialled. */
+void dial_for(struct netd *d, const char *zone);
+/* A dialled channel opened: what waits goes on. */
+void dial_opened(struct conn *c);
+/* ... or ended. */
+void dial_closed(struct conn *c, int code, const char *reason);
+/* No channel can be made now: why stands in cert_where and cert_reason. */
+void dial_refused(struct netd *d);
+void dial_tick(struct netd *d);
+/* The channel for new calls, or NULL. */
+struct conn *dial_usable(struct netd *d, const char *zone);
+
+/* ---- call.c ---------------------------------------------------------- */
+
+void call_on_open(struct role *r, const struct role_msg *m);
+void call_incoming(
+        struct conn *c, uint32_t stream, struct span untrusted_envelope);
+void call_answered(
+        struct conn *c, uint32_t stream, const struct channel_answer *a);
+/* Sends what waits for this zone. */
+void call_send_waiting(struct conn *c);
+/* Refuses what waits for this zone; NULL: for any. */
+void call_refuse_waiting(struct netd *d, const char *zone, int code,
+        const char *where, const char *reason);
+bool call_is_waiting(const struct netd *d, const char *zone);
+void call_tick(struct netd *d);
+
+/* ---- record.c -------------------------------------------------------- */
+
+/* Both sides accepted: durable, then channel_confirm. */
+void record_accepted(struct conn *c, unsigned round);
+/* The channel is over; code and reason as the room gave them. */
+void record_closed(struct conn *c, int code, const char *reason);
+/* A connection that got no channel at all. */
+void record_refused(struct netd *d, const char *peer, const char *reason);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "netd.h"
+
+#include "statement.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Asked of logd for one channel; found again by number. */
+struct ask {
+    struct netd *d;
+    uint64_t conn;
+    bool confirm;
+};
+
+/* One line of printable ASCII, as the statement wants it. */
+static struct span line(char *ret, size_t cap, const char *text)
+{
+    netd_text(ret, cap, span_str(text));
+    return span_str(ret);
+}
+
+static void on_appended(struct role *r, const struct role_msg *m, void *user)
+{
+    struct ask *a = user;
+    struct conn *c = conn_find(a->d, a->conn);
+    struct channel_time now = netd_now();
+
+    if (m->type == MSG_REFUSED) {
+        const struct msg_refused *why = m->body;
+        char text[NETD_TEXT_MAX];
+        netd_text(text, sizeof(text), why->reason);
+        role_log(r, "logd refuses a channel's record: %s", text);
+    }
+    if (c != NULL && a->confirm) {
+        if (m->type == MSG_REFUSED) {
+            (void)snprintf(c->where, sizeof(c->where), "logd");
+            (void)snprintf(c->reason, sizeof(c->reason),
+                    "the channel's record is not durable");
+            (void)channel_cannot(c->ch, CHANNEL_REASON_BUSY, &now);
+        } else if (channel_confirm(c->ch, &now) == 0) {
+            c->recorded = true;
+            if (c->peer != NULL)
+                dial_opened(c);
+        }
+    }
+    free(a);
+}
+
+static void append(struct netd *d, const struct statement_channel *s,
+        uint64_t conn, bool confirm)
+{
+    struct buf payload = BUF_INIT(LIMIT_STATEMENT_MAX);
+    struct err err = {0};
+    struct ask *a = calloc(1, sizeof(*a));
+
+    if (a == NULL || statement_channel_format(s, &payload, &err) != 0)
+        role_fatal(d->role, "record of a channel: %s", err.msg);
+    *a = (struct ask){.d = d, .conn = conn, .confirm = confirm};
+    struct msg_append msg = {
+            .kind = MSG_APPEND_STATEMENT, .payload = buf_span(&payload)};
+    role_request(d->role, &(struct role_request){.to = MSG_ROLE_LOGD,
+                                  .type = MSG_APPEND,
+                                  .msg = &msg,
+                                  .expect = MSG_APPENDED,
+                                  .done = on_appended,
+                                  .user = a});
+    buf_fini(&payload);
+}
+
+static struct statement_channel about(
+        const struct conn *c, enum statement_channel_event event)
+{
+    struct statement_channel s = {
+            .event = event,
+            .time = role_now(),
+            .zone = span_str(role_zone(c->d->role)),
+            .peer = span_str(channel_peer(c->ch)),
+            .state = span_str(c->state),
+    };
+    memcpy(s.evidence, c->evidence, sizeof(s.evidence));
+    return s;
+}
+
+void record_accepted(struct conn *c, unsigned round)
+{
+    struct statement_channel s =
+            about(c, round == 0 ? STATEMENT_CHANNEL_OPENED
+                                : STATEMENT_CHANNEL_REATTESTED);
+
+    role_log(c->d->role, "channel %s %s: %s",
+            round == 0 ? "opens with" : "re-attested by", channel_peer(c->ch),
+            c->state);
+    append(c->d, &s, c->serial, true);
+}
+
+/* A stranger can cause refusals at will, and must not fill the log. */
+static bool may_record_refusal(struct netd *d)
+{
+    uint64_t now = netd_now().mono_ms;
+    uint64_t more = (now - d->record_ms) / NETD_RECORD_EACH_MS;
+
+    if (more > 0) {
+        d->record_tokens = more > NETD_RECORD_BURST - d->record_tokens
+                                   ? NETD_RECORD_BURST
+                                   : d->record_tokens + (unsigned)more;
+        d->record_ms += more * NETD_RECORD_EACH_MS;
+    }
+    if (d->record_tokens == 0) {
+        d->records_left_out++;
+        return false;
+    }
+    d->record_tokens--;
+    return true;
+}
+
+static void refuse(
+        struct netd *d, struct statement_channel *s, const char *reason)
+{
+    char text[2 * NETD_TEXT_MAX], safe[2 * NETD_TEXT_MAX];
+
+    if (!may_record_refusal(d))
+        return;
+    (void)snprintf(text, sizeof(text), "%s", reason);
+    if (d->records_left_out > 0)
+        (void)snprintf(text, sizeof(text), "%s (and %u more before)", reason,
+                d->records_left_out);
+    d->records_left_out = 0;
+    s->reason = line(safe, sizeof(safe), text);
+    append(d, s, 0, false);
+}
+
+void record_closed(struct conn *c, int code, const char *reason)
+{
+    bool own = c->where[0] != '\0';
+    char text[NETD_TEXT_MAX];
+    struct statement_channel s = about(c,
+            c->recorded ? STATEMENT_CHANNEL_CLOSED : STATEMENT_CHANNEL_REFUSED);
+
+    role_log(c->d->role, "channel with %s (%s) %s: %s%s%s%s%s",
+            channel_peer(c->ch)[0] != '\0' ? channel_peer(c->ch) : "a stranger",
+            c->addr, c->recorded ? "closed" : "refused", reason,
+            own ? "; " : "", own ? c->where : "", own ? ": " : "",
+            own ? c->reason : "");
+    s.where = span_str(own ? c->where : "netd");
+    if (c->recorded) {
+        s.reason = line(text, sizeof(text), own ? c->reason : reason);
+        append(c->d, &s, 0, false);
+    } else if (c->known || code == ERR_DENIED || code == ERR_MISMATCH ||
+               c->peer == NULL) {
+        /* An address that does not answer is no channel refused. */
+        refuse(c->d, &s, own ? c->reason : reason);
+    }
+}
+
+void record_refused(struct netd *d, const char *peer, const char *reason)
+{
+    struct statement_channel s = {
+            .event = STATEMENT_CHANNEL_REFUSED,
+            .time = role_now(),
+            .zone = span_str(role_zone(d->role)),
+            .peer = span_str(peer),
+            .where = span_str("netd"),
+    };
+    refuse(d, &s, reason);
+}
