@@ -85,13 +85,11 @@ static int load_bundle(
         struct cli *cli, const char *dir, struct view *v, struct err *err)
 {
     uint8_t digest[CRYPTO_SHA256_SIZE];
-    CLEANUP(buf_free_ptr) char *path = NULL;
     int r;
 
     v->bundle = BUF_INIT(LIMIT_BUNDLE_MAX);
-    if (!dir && asprintf(&path, "%s/policy.d", cli->zone_dir) < 0)
-        return err_set(err, ERR_MEMORY, "out of memory");
-    r = policy_load_bundle(dir ? dir : path, &v->bundle, err);
+    r = policy_load_bundle(
+            dir ? dir : cli->zone_dir, dir ? "." : "policy.d", &v->bundle, err);
     if (r < 0)
         return r;
     crypto_sha256(buf_span(&v->bundle), digest);
@@ -146,8 +144,9 @@ static int run_check(struct cli *cli, int argc, char **argv)
             return CLI_NO;
         return CLI_OK;
     }
-    (void)printf("ok: %zu rules in %zu files, sha256:%s\n", n,
-            bundle_count(buf_span(&v.bundle)), v.digest);
+    (void)printf("ok: %zu rules in %zu files%s, sha256:%s\n", n,
+            bundle_count(buf_span(&v.bundle)),
+            n == 0 ? " (everything is denied)" : "", v.digest);
     return CLI_OK;
 }
 

@@ -7,11 +7,11 @@
 #include "policy.h"
 
 /*
- * The bundle of a policy folder, as the zone's daemons get it: "*.policy" and
- * "include/" (docs/proto/bundle.md).  Its SHA-256 is the policy's digest.
+ * The bundle of the policy in DIR/SUB, as the zone's daemons get it.  Its
+ * SHA-256 is the policy's digest.
  */
-int policy_load_bundle(const char *dir, struct buf *ret, struct err *err)
-        MUST_CHECK;
+int policy_load_bundle(const char *dir, const char *sub, struct buf *ret,
+        struct err *err) MUST_CHECK;
 /* The qubes of ZONE/qubes.d. */
 int policy_load_system(const char *zone_dir, struct policy_system **ret,
         struct err *err) MUST_CHECK;

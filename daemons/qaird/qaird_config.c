@@ -4,6 +4,7 @@
 #include "qaird.h"
 
 #include "bundle.h"
+#include "gather.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -16,8 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 4 /* pack/zones/NAME.json, policy.d/include/NAME */
-
 uid_t qaird_uid(const struct qaird *q, unsigned offset)
 {
     return geteuid() == 0 ? q->conf->uid_base + offset : 0;
@@ -25,170 +24,25 @@ uid_t qaird_uid(const struct qaird *q, unsigned offset)
 
 /* ---- folders into bundles -------------------------------------------- */
 
-static bool ends_with(const char *s, const char *tail)
-{
-    size_t n = strlen(s), m = strlen(tail);
-
-    return n > m && strcmp(s + n - m, tail) == 0;
-}
-
-static bool want_conf(const char *path)
-{
-    return !strchr(path, '/') && ends_with(path, ".conf");
-}
-
-static bool want_policy(const char *path)
-{
-    return strncmp(path, "include/", 8) == 0 ||
-           (!strchr(path, '/') && ends_with(path, ".policy"));
-}
-
-static bool want_any(const char *path)
-{
-    return !ends_with(path, ".tmp"); /* of an interrupted buf_store */
-}
-
-struct gather {
-    char **path; /* relative to the folder */
-    size_t n;
-    bool (*want)(const char *path);
-};
-
-static void gather_fini(struct gather *g)
-{
-    for (size_t i = 0; i < g->n; i++)
-        free(g->path[i]);
-    free(g->path);
-}
-
-static int gather_add(struct gather *g, const char *path, struct err *err)
-{
-    char **more;
-
-    if (g->n == LIMIT_BUNDLE_FILES_MAX)
-        return err_set(
-                err, ERR_LIMIT, "more than %d files", LIMIT_BUNDLE_FILES_MAX);
-    more = reallocarray(g->path, g->n + 1, sizeof(*more));
-    if (!more)
-        return err_set(err, ERR_MEMORY, "out of memory");
-    g->path = more;
-    g->path[g->n] = strdup(path);
-    if (!g->path[g->n])
-        return err_set(err, ERR_MEMORY, "out of memory");
-    g->n++;
-    return 0;
-}
-
-static int gather_folder(struct gather *g, int fd, const char *prefix,
-        unsigned depth, struct err *err);
-
-static int gather_entry(struct gather *g, int fd, const char *prefix,
-        const char *name, unsigned depth, struct err *err)
-{
-    char path[LIMIT_BUNDLE_NAME_MAX + 1];
-    struct stat st;
-    int sub, rc;
-
-    if (name[0] == '.')
-        return 0;
-    if (snprintf(path, sizeof(path), "%s%s", prefix, name) >= (int)sizeof(path))
-        return err_set(err, ERR_LIMIT, "%s: name too long", prefix);
-    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return err_errno(err, "%s", path);
-    if (!S_ISDIR(st.st_mode))
-        return g->want(path) ? gather_add(g, path, err) : 0;
-    if (depth == DEPTH_MAX)
-        return err_set(err, ERR_LIMIT, "%s: too deep", path);
-    sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (sub < 0)
-        return err_errno(err, "%s", path);
-    if (strlen(path) + 1 >= sizeof(path)) {
-        (void)close(sub);
-        return err_set(err, ERR_LIMIT, "%s: name too long", path);
-    }
-    (void)strcat(path, "/");
-    rc = gather_folder(g, sub, path, depth + 1, err);
-    return rc;
-}
-
-/* Takes fd. */
-static int gather_folder(struct gather *g, int fd, const char *prefix,
-        unsigned depth, struct err *err)
-{
-    DIR *d = fdopendir(fd);
-    struct dirent *e;
-    int rc = 0;
-
-    if (!d) {
-        (void)close(fd);
-        return err_errno(err, "read folder");
-    }
-    while (rc == 0 && (e = readdir(d)))
-        rc = gather_entry(g, dirfd(d), prefix, e->d_name, depth, err);
-    (void)closedir(d);
-    return rc;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int read_files(
-        const struct gather *g, int fd, struct buf *out, struct err *err)
-{
-    struct bundle_writer w = {.out = out};
-    int rc = 0;
-
-    for (size_t i = 0; i < g->n && rc == 0; i++) {
-        CLEANUP(buf_fini) struct buf b = BUF_INIT(LIMIT_CONF_FILE_MAX);
-
-        rc = buf_load(&b, fd, g->path[i], err);
-        if (rc == 0)
-            rc = bundle_put(&w,
-                    &(struct bundle_file){span_str(g->path[i]), buf_span(&b)},
-                    err);
-    }
-    return rc;
-}
-
-/* An absent folder is an empty bundle. */
 static int load_folder(const struct qaird *q, const char *name,
-        bool (*want)(const char *path), int *ret_memfd, struct err *err)
+        gather_want *want, int *ret_memfd, struct err *err)
 {
-    CLEANUP(gather_fini) struct gather g = {.want = want};
     CLEANUP(buf_fini) struct buf out = BUF_INIT(LIMIT_BUNDLE_MAX);
-    CLEANUP(buf_close_fd)
-    int fd = openat(
-            q->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    int again, rc = 0;
+    int rc = gather_folder(q->dir_fd, name, want, &out, err);
 
-    if (fd < 0 && errno != ENOENT)
-        return err_errno(err, "%s", name);
-    if (fd >= 0) {
-        again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        rc = again < 0 ? err_errno(err, "%s", name)
-                       : gather_folder(&g, again, "", 0, err);
-        if (g.n > 1)
-            qsort(g.path, g.n, sizeof(*g.path), by_bytes);
-        if (rc == 0)
-            rc = read_files(&g, fd, &out, err);
-    }
-    if (rc == 0)
-        rc = ipc_seal(buf_span(&out), name, ret_memfd, err);
-    return err_prefix(err, rc, "%s", name);
+    return rc < 0 ? rc : ipc_seal(buf_span(&out), name, ret_memfd, err);
 }
 
 static const struct {
     const char *name;   /* as roles know it */
     const char *folder; /* NULL: not a folder */
-    bool (*want)(const char *path);
+    gather_want *want;
 } bundles[BUNDLE_COUNT] = {
         [BUNDLE_CONF] = {"conf", NULL, NULL},
-        [BUNDLE_QUBES] = {"qubes", "qubes.d", want_conf},
-        [BUNDLE_POLICY] = {"policy", "policy.d", want_policy},
-        [BUNDLE_SERVICES] = {"services", "services", want_any},
-        [BUNDLE_PACK] = {"pack", "pack", want_any},
+        [BUNDLE_QUBES] = {"qubes", "qubes.d", gather_conf},
+        [BUNDLE_POLICY] = {"policy", "policy.d", gather_policy},
+        [BUNDLE_SERVICES] = {"services", "services", gather_any},
+        [BUNDLE_PACK] = {"pack", "pack", gather_any},
         [BUNDLE_EVENTS] = {"events", NULL, NULL},
 };
 
@@ -240,7 +94,7 @@ int qaird_config_load(struct qaird *q, struct err *err)
 
 int qaird_config_reload_pack(struct qaird *q, struct err *err)
 {
-    int fd, rc = load_folder(q, "pack", want_any, &fd, err);
+    int fd, rc = load_folder(q, "pack", gather_any, &fd, err);
 
     if (rc < 0)
         return rc;

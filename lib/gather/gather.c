@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gather.h"
+
+#include "bundle.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEPTH_MAX 4 /* pack/zones/NAME.json, policy.d/include/NAME */
+
+static bool ends_with(const char *s, const char *tail)
+{
+    size_t n = strlen(s), m = strlen(tail);
+
+    return n > m && strcmp(s + n - m, tail) == 0;
+}
+
+bool gather_conf(const char *path)
+{
+    return !strchr(path, '/') && ends_with(path, ".conf");
+}
+
+bool gather_policy(const char *path)
+{
+    return strncmp(path, "include/", 8) == 0 ||
+           (!strchr(path, '/') && ends_with(path, ".policy"));
+}
+
+bool gather_any(const char *path)
+{
+    return !ends_with(path, ".tmp"); /* of an interrupted buf_store */
+}
+
+struct list {
+    char **path; /* relative to the folder */
+    size_t n;
+    gather_want *want;
+};
+
+static void list_fini(struct list *g)
+{
+    for (size_t i = 0; i < g->n; i++)
+        free(g->path[i]);
+    free(g->path);
+}
+
+static int list_add(struct list *g, const char *path, struct err *err)
+{
+    char **more;
+
+    if (g->n == LIMIT_BUNDLE_FILES_MAX)
+        return err_set(
+                err, ERR_LIMIT, "more than %d files", LIMIT_BUNDLE_FILES_MAX);
+    more = reallocarray(g->path, g->n + 1, sizeof(*more));
+    if (!more)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    g->path = more;
+    g->path[g->n] = strdup(path);
+    if (!g->path[g->n])
+        return err_set(err, ERR_MEMORY, "out of memory");
+    g->n++;
+    return 0;
+}
+
+static int walk_folder(struct list *g, int fd, const char *prefix,
+        unsigned depth, struct err *err);
+
+static int walk_entry(struct list *g, int fd, const char *prefix,
+        const char *name, unsigned depth, struct err *err)
+{
+    char path[LIMIT_BUNDLE_NAME_MAX + 1];
+    struct stat st;
+    int sub;
+
+    if (name[0] == '.')
+        return 0;
+    if (snprintf(path, sizeof(path), "%s%s", prefix, name) >= (int)sizeof(path))
+        return err_set(err, ERR_LIMIT, "%s: name too long", prefix);
+    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_errno(err, "%s", path);
+    if (!S_ISDIR(st.st_mode))
+        return g->want(path) ? list_add(g, path, err) : 0;
+    if (depth == DEPTH_MAX)
+        return err_set(err, ERR_LIMIT, "%s: too deep", path);
+    sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (sub < 0)
+        return err_errno(err, "%s", path);
+    if (strlen(path) + 1 >= sizeof(path)) {
+        (void)close(sub);
+        return err_set(err, ERR_LIMIT, "%s: name too long", path);
+    }
+    (void)strcat(path, "/");
+    return walk_folder(g, sub, path, depth + 1, err);
+}
+
+/* Takes fd. */
+static int walk_folder(struct list *g, int fd, const char *prefix,
+        unsigned depth, struct err *err)
+{
+    DIR *d = fdopendir(fd);
+    struct dirent *e;
+    int rc = 0;
+
+    if (!d) {
+        (void)close(fd);
+        return err_errno(err, "read folder");
+    }
+    while (rc == 0 && (errno = 0, e = readdir(d)))
+        rc = walk_entry(g, dirfd(d), prefix, e->d_name, depth, err);
+    /* A folder that is read in part is not the folder. */
+    if (rc == 0 && errno != 0)
+        rc = err_errno(err, "read folder");
+    (void)closedir(d);
+    return rc;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int read_files(
+        const struct list *g, int fd, struct buf *out, struct err *err)
+{
+    struct bundle_writer w = {.out = out};
+    int rc = 0;
+
+    for (size_t i = 0; i < g->n && rc == 0; i++) {
+        CLEANUP(buf_fini) struct buf b = BUF_INIT(LIMIT_CONF_FILE_MAX);
+
+        rc = buf_load(&b, fd, g->path[i], err);
+        if (rc == 0)
+            rc = bundle_put(&w,
+                    &(struct bundle_file){span_str(g->path[i]), buf_span(&b)},
+                    err);
+    }
+    return rc;
+}
+
+int gather_folder(int dirfd, const char *folder, gather_want *want,
+        struct buf *ret, struct err *err)
+{
+    CLEANUP(list_fini) struct list g = {.want = want};
+    CLEANUP(buf_close_fd)
+    int fd = openat(
+            dirfd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int again, rc;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : err_errno(err, "%s", folder);
+    again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    rc = again < 0 ? err_errno(err, "open again")
+                   : walk_folder(&g, again, "", 0, err);
+    if (g.n > 1)
+        qsort(g.path, g.n, sizeof(*g.path), by_bytes);
+    if (rc == 0)
+        rc = read_files(&g, fd, ret, err);
+    return err_prefix(err, rc, "%s", folder);
+}
