@@ -115,6 +115,20 @@ bool swtpm_init(struct swtpm *s, bool with_ek)
            run(with_ek ? full : bare);
 }
 
+bool swtpm_copy(const struct swtpm *from, struct swtpm *ret)
+{
+    char src[128], dst[128];
+    char *const argv[] = {"cp", "-r", "--", src, dst, NULL};
+
+    *ret = (struct swtpm){.pid = 0};
+    snprintf(ret->dir, sizeof ret->dir, "/tmp/qair-test-swtpm-XXXXXX");
+    if (!mkdtemp(ret->dir))
+        return false;
+    snprintf(src, sizeof src, "%s/tpm", from->dir);
+    snprintf(dst, sizeof dst, "%s/tpm", ret->dir);
+    return run(argv);
+}
+
 static int connect_to(const struct swtpm *s, const char *name)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};

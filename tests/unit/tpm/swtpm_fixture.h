@@ -17,6 +17,9 @@ struct swtpm {
 bool swtpm_installed(void);
 /* Makes the directory, and endorsement keys with certificates when with_ek. */
 bool swtpm_init(struct swtpm *s, bool with_ek);
+/* A directory of its own with a copy of another's TPM, which is not running:
+ * making endorsement keys takes a second. */
+bool swtpm_copy(const struct swtpm *from, struct swtpm *ret);
 /* Starts swtpm; TPM2_Startup(CLEAR) is sent by it. */
 bool swtpm_start(struct swtpm *s);
 /* A connection to its data channel; one at a time. */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qair-keyd: holds the TPM session and the opened keys, and signs meanings.
+ *
+ *   keyd.c         the role: permit table, start, links
+ *   keyd_state.c   own state: approved or not, evidence, keys of the zone
+ *   keyd_call.c    envelopes and channel certificates
+ *   keyd_sign.c    key sessions: artefact in, signature and receipt out
+ *   keyd_parse.c   the child that reads an artefact
+ *   keyd_admin.c   key creation, enrolment, status
+ *   keyd_ring.c, keyd_file.c   keys and their files
+ *
+ * One thread.  It waits for the TPM, which answers by itself; it never waits
+ * for a peer, a service or an artefact.
+ */
+#ifndef QAIR_KEYD_H
+#define QAIR_KEYD_H
+
+#include "appraise.h"
+#include "conf.h"
+#include "keyd_ring.h"
+#include "msg.h"
+#include "pack.h"
+#include "role.h"
+#include "tpm.h"
+
+#include <sys/queue.h>
+
+#define KEYD_WHERE "keyd"
+/* How often the state is looked at when nobody asks for anything. */
+#define KEYD_CHECK_S 3
+/* From the request to the last byte of an artefact. */
+#define KEYD_ARTEFACT_S 600
+/* Children that read artefacts at the same time: two links' worth of calls
+ * that stall cannot keep a third from signing. */
+#define KEYD_JOBS_MAX         64
+#define KEYD_JOBS_PER_SESSION 4
+
+struct keyd_approval {
+    uint8_t owner[EVIDENCE_SIGNER_MAX];
+    uint8_t ref[CRYPTO_SHA256_SIZE];
+    struct tpm_approval tpm; /* spans point at the above */
+    uint64_t expires;        /* 0: never */
+};
+
+struct keyd_state {
+    bool approved;
+    bool measured; /* pcr and clock are what was last appraised */
+    uint8_t pcr[TPM_DIGEST];
+    struct tpm_clock clock;
+    uint64_t since; /* when it was last appraised */
+    char name[APPRAISE_STATE_MAX];
+    char reason[512]; /* when not approved, one line */
+    bool emulated;
+    struct keyd_approval approval; /* valid while approved */
+};
+
+struct keyd_job; /* keyd_sign.c */
+LIST_HEAD(keyd_jobs, keyd_job);
+
+struct keyd {
+    struct role *role;
+    const char *zone;
+    struct span zone_name;
+    struct tpm *tpm;
+    struct conf_zone *conf;
+    struct crypto_pub *owner; /* NULL: zone.conf names none yet */
+    struct pack *pack;        /* NULL: none, or it is wrong */
+    char pack_error[ERR_MSG_MAX];
+    struct keyd_ring ring;
+    struct keyd_state state;
+    struct keyd_jobs jobs;
+    size_t n_jobs, n_sessions;
+    char creating[KEYD_FILE_NAME_MAX + 1]; /* its record is on the way */
+};
+
+/* ---- keyd_state.c ---------------------------------------------------- */
+
+/* Opens the TPM, makes the zone's own keys at the first start. */
+int keyd_state_init(struct keyd *k, struct err *err) MUST_CHECK;
+/* Takes the pack as it is now, and appraises again. */
+void keyd_state_reload(struct keyd *k);
+/*
+ * True when the state is approved and is still what it was; called before
+ * every use of a key.  When it is not, keys are wiped first, and the reason
+ * stands in state.reason.
+ */
+bool keyd_state_check(struct keyd *k) MUST_CHECK;
+/* The same, and refuses the request when it is not. */
+bool keyd_state_ready(struct keyd *k, struct role_ticket t) MUST_CHECK;
+/* The evidence blob over a binder, in any state. */
+int keyd_state_evidence(struct keyd *k,
+        const uint8_t binder[static CRYPTO_SHA256_SIZE], struct buf *ret,
+        struct err *err) MUST_CHECK;
+/* Opens a sealed key of an approved state at its first use. */
+int keyd_state_open(struct keyd *k, struct keyd_key *key, struct err *err)
+        MUST_CHECK;
+/* What PolicyAuthorize of new keys names; ERR_STATE without an owner. */
+int keyd_state_policy(struct keyd *k, uint8_t ret[static TPM_DIGEST],
+        struct err *err) MUST_CHECK;
+/* A fresh Ed25519 seed, sealed: from the TPM and the kernel together. */
+int keyd_state_seal_new(struct keyd *k, const char *name, uint8_t profile,
+        const uint8_t *policy, struct keyd_file *ret, struct err *err)
+        MUST_CHECK;
+/* The public key of a TPM's object into the file. */
+int keyd_state_spki(struct keyd_file *f, struct err *err) MUST_CHECK;
+
+/* ---- handlers -------------------------------------------------------- */
+
+void keyd_call_envelope(struct role *r, const struct role_msg *m);
+void keyd_call_cert(struct role *r, const struct role_msg *m);
+void keyd_call_evidence(struct role *r, const struct role_msg *m);
+/* logd came: it gets its key. */
+void keyd_call_logd(struct keyd *k, struct role_link *logd);
+
+void keyd_sign_session(struct role *r, const struct role_msg *m);
+void keyd_sign_request(struct role *r, const struct role_msg *m);
+void keyd_sign_gone(struct keyd *k, struct role_link *link);
+
+void keyd_admin_create(struct role *r, const struct role_msg *m);
+void keyd_admin_list(struct role *r, const struct role_msg *m);
+void keyd_admin_enrol(struct role *r, const struct role_msg *m);
+void keyd_admin_activate(struct role *r, const struct role_msg *m);
+void keyd_admin_evidence(struct role *r, const struct role_msg *m);
+void keyd_admin_reload(struct role *r, const struct role_msg *m);
+void keyd_admin_status(struct role *r, const struct role_msg *m);
+
+/* DSSE of a Statement by the zone identity; the state must be checked. */
+int keyd_call_sign(struct keyd *k, struct span statement, struct buf *ret,
+        struct err *err) MUST_CHECK;
+
+#endif
