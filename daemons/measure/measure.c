@@ -4,14 +4,14 @@
  * before any other role is started, and gives qaird the event log.
  *
  * The configuration comes as bundles, the very bytes that the roles will
- * parse.  Programs and services are files in folders that qaird opened: they
- * are hashed as they are now, and whoever can change them afterwards is root.
+ * parse.  Programs are files in a folder that qaird opened: they are hashed as
+ * they are now, and whoever can change them afterwards is root.
  * Whatever cannot be measured (an unreadable file, a subfolder, a name that is
  * not printable) ends the start: nothing runs that is not in the log.
  *
- * Handed over: bundles conf, qubes, policy and, if they come as one, services;
- * handles tpm, programs and, without that bundle, services.  Answer: MSG_FILE
- * with the log on the control link, MSG_READY, and then the process ends.
+ * Handed over: bundles conf, qubes, policy and services; handles tpm and
+ * programs.  Answer: MSG_FILE with the log on the control link, MSG_READY, and
+ * then the process ends.
  */
 #include "measure_files.h"
 #include "role.h"
@@ -72,10 +72,6 @@ static int measure_all(const struct role *r, struct measure *m, struct err *err)
     for (size_t i = 0; i < ARRAY_LEN(bundles) && e == 0; i++)
         e = measure_bundle(role_bundle(r, bundles[i].bundle), bundles[i].kind,
                 bundles[i].prefix, &sink, err);
-    fd = role_handle(r, "services");
-    if (e == 0 && fd >= 0)
-        e = measure_folder(
-                fd, "service", "services/", measure_any_name, &sink, err);
     fd = role_handle(r, "programs");
     if (e == 0 && fd < 0)
         e = err_set(err, ERR_STATE, "qaird gave no folder of programs");

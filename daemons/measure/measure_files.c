@@ -90,11 +90,6 @@ static int measure_file(int dirfd, const char *name, const char *kind,
     return put_event(kind, prefix, span_str(name), sha256, size, sink, err);
 }
 
-bool measure_any_name(const char *name)
-{
-    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-}
-
 bool measure_program_name(const char *name)
 {
     static const char *const exact[] = {"qair", "qaird", "qrexec-client-vm"};
@@ -153,7 +148,7 @@ static int names_list(DIR *d, bool (*wanted)(const char *name),
         e = readdir(d);
         if (!e)
             return errno ? err_errno(err, "list") : 0;
-        if (measure_any_name(e->d_name) && wanted(e->d_name))
+        if (wanted(e->d_name))
             r = names_add(ret, e->d_name, err);
     }
     return r;

@@ -21,7 +21,6 @@ int measure_bundle(struct span bundle, const char *kind, const char *prefix,
 int measure_folder(int dirfd, const char *kind, const char *prefix,
         bool (*wanted)(const char *name), const struct measure_sink *sink,
         struct err *err) MUST_CHECK;
-bool measure_any_name(const char *name);
 /* What qaird and the agent start: a build folder holds other files too. */
 bool measure_program_name(const char *name);
 

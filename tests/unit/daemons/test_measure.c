@@ -60,12 +60,10 @@ static struct world world_new(void)
     w.log = BUF_INIT(LIMIT_EVIDENCE_MAX);
     assert_non_null(mkdtemp(w.dir));
     make_dir(&w, "programs");
-    make_dir(&w, "services");
     write_file(&w, "programs/qaird", "the supervisor");
     write_file(&w, "programs/qair-keyd", "the keys");
     write_file(&w, "programs/build.ninja", "no program");
     make_dir(&w, "programs/qair-keyd.p");
-    write_file(&w, "services/qair.Sign", "#!/bin/sh\n");
     /* a fresh TPM for every start, as after a restart of the machine */
     assert_true(swtpm_start(&chip));
     return w;
@@ -91,6 +89,8 @@ static int run_with(struct world *w, const char *policy, bool with_programs)
             {"work.conf", span_str("type = RemoteVM\n")}};
     const struct driver_file policies[] = {{"30-sign.policy", span_str(policy)},
             {"include/common", span_str("# shared\n")}};
+    const struct driver_file services[] = {
+            {"qair.Sign", span_str("#!/bin/sh\n")}};
     struct msg_empty body;
     struct ipc_fds fds;
     struct err err;
@@ -101,10 +101,10 @@ static int run_with(struct world *w, const char *policy, bool with_programs)
     driver_handle(&w->d, "tpm", swtpm_connect(&chip));
     if (with_programs)
         driver_handle(&w->d, "programs", open_dir(w, "programs"));
-    driver_handle(&w->d, "services", open_dir(w, "services"));
     driver_bundle(&w->d, "conf", conf, 1);
     driver_bundle(&w->d, "qubes", qubes, 2);
     driver_bundle(&w->d, "policy", policies, 2);
+    driver_bundle(&w->d, "services", services, 1);
     driver_begin(&w->d);
     buf_reset(&w->log);
     type = driver_get(w->d.control, &body, &fds, NULL);
@@ -216,7 +216,7 @@ static void test_what_cannot_be_measured_ends_the_start(void **state)
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         struct world w = world_new();
 
-        snprintf(path, sizeof path, "%s/services/%s", w.dir,
+        snprintf(path, sizeof path, "%s/programs/qair-%s", w.dir,
                 i == 3 ? "a\nb" : "extra");
         switch (i) {
         case 0:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Room tpm against a real software TPM. */
 #include "crypto.h"
+#include "evidence.h"
 #include "swtpm_fixture.h"
 #include "tpm.h"
 
@@ -518,6 +519,89 @@ static void test_credential_rubbish(void **state)
         }
 }
 
+/* MakeCredential in software, for the AK of this TPM under both of its EKs. */
+static void credential_for(enum tpm_ek ek, const struct tpm_blob *ak,
+        const uint8_t secret[32], struct evidence_credential *ret)
+{
+    CLEANUP(buf_fini) struct buf pub = BUF_INIT(TPM_PUBLIC_MAX);
+    struct evidence_public ek_pub, ak_pub;
+    struct evidence_name name;
+    uint8_t seed[48] = {5};
+
+    OK(tpm_ek_public(tpm, ek, &pub, &err));
+    OK(evidence_tpm_public(buf_span(&pub), &ek_pub, &err));
+    OK(evidence_tpm_check_ek(&ek_pub, &err));
+    OK(evidence_tpm_public(tpm_blob_public(ak), &ak_pub, &err));
+    OK(evidence_tpm_check_ak(&ak_pub, &err));
+    OK(evidence_tpm_name(&ak_pub, &name));
+    OK(evidence_credential_make(&ek_pub, &name, SPAN(secret, 32),
+            SPAN(seed, ek == TPM_EK_RSA2048 ? 32 : 48), ret, &err));
+}
+
+static void test_credential_opens_for_its_key_alone(void **state)
+{
+    static const uint8_t secret[32] = {0x5e, 0xc2};
+    struct evidence_credential *c = calloc(1, sizeof *c);
+    struct tpm_blob ak, other;
+    uint8_t out[32];
+    size_t len;
+
+    (void)state;
+    assert_non_null(c);
+    OK(tpm_ak_create(tpm, &ak, &err));
+    OK(tpm_ak_create(tpm, &other, &err));
+    for (int i = TPM_EK_RSA2048; i <= TPM_EK_P384; i++) {
+        enum tpm_ek ek = (enum tpm_ek)i;
+        struct span blob, enc;
+
+        credential_for(ek, &ak, secret, c);
+        blob = SPAN(c->blob, c->blob_len);
+        enc = SPAN(c->secret, c->secret_len);
+        len = 0;
+        OK(tpm_activate(tpm, &ak, ek, blob, enc, out, &len, &err));
+        assert_int_equal(len, 32);
+        assert_memory_equal(out, secret, 32);
+        /* another key, the other EK, one bit */
+        len = 0;
+        assert_true(
+                tpm_activate(tpm, &other, ek, blob, enc, out, &len, &err) < 0);
+        assert_true(tpm_activate(tpm, &ak,
+                            ek == TPM_EK_P384 ? TPM_EK_RSA2048 : TPM_EK_P384,
+                            blob, enc, out, &len, &err) < 0);
+        for (size_t at = 2; at < c->blob_len; at += 7) {
+            c->blob[at] ^= 1;
+            assert_true(
+                    tpm_activate(tpm, &ak, ek, blob, enc, out, &len, &err) < 0);
+            c->blob[at] ^= 1;
+        }
+        assert_int_equal(len, 0);
+    }
+    free(c);
+}
+
+/* What room evidence computes is what the TPM computes. */
+static void test_policies_agree_with_evidence(void **state)
+{
+    struct evidence_selection sel = evidence_tpm_zone_selection();
+    uint8_t pcr[32], digest_of_pcr[32], a[32], b[32], area[EVIDENCE_SIGNER_MAX];
+    size_t len = 0;
+
+    (void)state;
+    OK(evidence_tpm_signer_public(
+            crypto_key_pub(owner), area, sizeof area, &len));
+    assert_int_equal(len, AREA);
+    assert_memory_equal(area, owner_area, AREA);
+    OK(evidence_policy_authorize(
+            crypto_key_pub(owner), span_str("qair/server"), a));
+    policy_of_owner(owner, "qair/server", b);
+    assert_memory_equal(a, b, 32);
+    OK(tpm_pcr_read(tpm, TPM_PCR_QAIR, pcr, &err));
+    crypto_sha256(SPAN_OF(pcr), digest_of_pcr);
+    OK(evidence_policy_pcr(&sel, digest_of_pcr, a));
+    policy_of_pcr(pcr, b);
+    assert_memory_equal(a, b, 32);
+}
+
 /* ---- session --------------------------------------------------------- */
 
 static void test_random_differs(void **state)
@@ -629,6 +713,8 @@ int main(void)
             cmocka_unit_test(test_quote_belongs_to_its_binder),
             cmocka_unit_test(test_endorsement_key),
             cmocka_unit_test(test_credential_rubbish),
+            cmocka_unit_test(test_credential_opens_for_its_key_alone),
+            cmocka_unit_test(test_policies_agree_with_evidence),
             cmocka_unit_test(test_random_differs),
             cmocka_unit_test(test_leftovers_are_flushed),
             cmocka_unit_test(test_reset_is_noticed),
