@@ -28,13 +28,11 @@ static uint32_t first_in_group(const struct policy_query *q,
 {
     const struct policy *p = q->policy;
 
-    for (uint32_t i = 0; i < g->count; i++) {
-        uint32_t n = p->order[g->first + i];
-
-        if (n >= limit)
+    for (uint32_t i = g->first; i < g->first + g->count; i++) {
+        if (p->order[i].rule >= limit)
             break;
-        if (policy_query_has_target(q, p->rules[n].target))
-            return n;
+        if (policy_query_has_target(q, p->order[i].target))
+            return p->order[i].rule;
     }
     return limit;
 }

@@ -30,7 +30,8 @@ static struct policy_group key_of(const struct policy_rule *r)
 
 static int cmp_rule(const void *a, const void *b, void *rules)
 {
-    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+    uint32_t i = ((const struct policy_order *)a)->rule;
+    uint32_t j = ((const struct policy_order *)b)->rule;
     const struct policy_rule *all = rules;
     struct policy_group x = key_of(&all[i]), y = key_of(&all[j]);
     int c = cmp_key(&x, &y);
@@ -46,7 +47,7 @@ static int cmp_group(const void *a, const void *b)
 static void fill_groups(struct policy *p)
 {
     for (uint32_t i = 0; i < p->n_rules; i++) {
-        struct policy_group key = key_of(&p->rules[p->order[i]]);
+        struct policy_group key = key_of(&p->rules[p->order[i].rule]);
 
         if (p->n_groups == 0 ||
                 cmp_key(&p->groups[p->n_groups - 1], &key) != 0) {
@@ -66,7 +67,7 @@ int policy_index_build(struct policy *p, struct err *err)
     if (!p->order || !p->groups)
         return err_set(err, ERR_MEMORY, "out of memory");
     for (uint32_t i = 0; i < p->n_rules; i++)
-        p->order[i] = i;
+        p->order[i] = (struct policy_order){i, p->rules[i].target};
     qsort_r(p->order, n, sizeof(*p->order), cmp_rule, p->rules);
     fill_groups(p);
     return 0;

@@ -104,13 +104,18 @@ struct policy_group {
     uint32_t first, count; /* in order[] */
 };
 
+/* The target stands beside the number: a long group is read in one sweep. */
+struct policy_order {
+    uint32_t rule, target;
+};
+
 struct policy {
     struct policy_arena arena;
     struct policy_words words;
     uint32_t any; /* the word "*" */
     struct policy_rule *rules;
     uint32_t n_rules, cap_rules;
-    uint32_t *order; /* rule numbers by group */
+    struct policy_order *order; /* by group, then by rule */
     struct policy_group *groups;
     uint32_t n_groups;
     const char *broken; /* reason to deny everything; NULL when sound */
