@@ -9,13 +9,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static struct crypto_key *owner; /* the pack borrows its public half */
 static struct pack *pack;
 
 static void init(void)
 {
     static const uint8_t seed[32] = {1};
-    struct crypto_key *owner = crypto_key_ed25519(seed);
 
+    owner = crypto_key_ed25519(seed);
     pack = owner ? pack_new(crypto_key_pub(owner)) : NULL;
     if (!pack)
         abort();
