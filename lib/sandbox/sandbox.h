@@ -36,7 +36,8 @@ enum sandbox_group {
     SANDBOX_NET = 1 << 1,      /* connect to TCP peers, accept from them */
     SANDBOX_FORK = 1 << 2,     /* fork children (clone without new threads or
                                   namespaces), wait for them */
-    SANDBOX_DEVICE = 1 << 3,   /* ioctl on a TPM device */
+    SANDBOX_DEVICE = 1 << 3,   /* speaks to a TPM: needs no more than the
+                                  base group today, said for the reader */
     SANDBOX_SOCKPAIR = 1 << 4, /* make unix socket pairs, pipes */
 };
 
