@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define SERVICE_CONFIG "rpc-config/" /* qrexec's /etc/qubes/rpc-config */
@@ -172,7 +173,10 @@ static int start(struct qaird *q, const struct conf_qube *c, int *ret_agent,
 
     if (!u)
         return err_set(err, ERR_MEMORY, "out of memory");
-    rc = ipc_pair(ends, err);
+    /* A byte stream (docs/proto/agent.md), as other carriers are. */
+    rc = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0
+                 ? err_errno(err, "socketpair")
+                 : 0;
     if (rc == 0) {
         rc = start_process(q, c, ends[1], &u->pid, err);
         if (rc < 0)
