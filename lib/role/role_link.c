@@ -18,14 +18,20 @@ static bool is_outsider(const struct role_link *l)
     return l->peer == MSG_ROLE_ADMIN || l->peer == MSG_ROLE_SERVICE;
 }
 
+static void outgoing_free(struct outgoing *o)
+{
+    ipc_fds_close(&o->fds);
+    secret_wipe(o->bytes, o->len);
+    free(o);
+}
+
 static void drop_queue(struct role_link *l)
 {
     struct outgoing *o;
 
     while ((o = TAILQ_FIRST(&l->queue))) {
         TAILQ_REMOVE(&l->queue, o, next);
-        ipc_fds_close(&o->fds);
-        free(o);
+        outgoing_free(o);
     }
     l->queued = 0;
     l->queued_bytes = 0;
@@ -118,6 +124,7 @@ static void dispatch(
         violation(l, "not permitted", h.type);
     else
         p->handler(r, &m);
+    secret_wipe(&body, sizeof(body));
 }
 
 static void read_burst(struct role_link *l)
@@ -144,6 +151,7 @@ static void read_burst(struct role_link *l)
         }
         dispatch(l, SPAN(r->in, len), &fds);
         ipc_fds_close(&fds);
+        secret_wipe(r->in, len); /* MSG_LOG_KEY came this way */
     }
 }
 
@@ -176,8 +184,7 @@ static void flush_queue(struct role_link *l)
         TAILQ_REMOVE(&l->queue, o, next);
         l->queued--;
         l->queued_bytes -= o->len;
-        ipc_fds_close(&o->fds);
-        free(o);
+        outgoing_free(o);
     }
 }
 
@@ -304,6 +311,7 @@ void role_link_put(struct role_link *l, enum msg_type type, uint32_t id,
         enqueue(l, SPAN(r->out, len), fds, n_fds);
     else if (rc < 0)
         (void)shutdown(l->fd, SHUT_RDWR);
+    secret_wipe(r->out, len);
 }
 
 /* ---- accessors ------------------------------------------------------- */
