@@ -5,10 +5,10 @@
 
 static const struct role_permit permits[] = {
         {MSG_ROLE_CALLD, MSG_ENVELOPE, ROLE_OPEN, keyd_call_envelope},
-        {MSG_ROLE_CALLD, MSG_KEY_SESSION, ROLE_OPEN, keyd_sign_session},
+        {MSG_ROLE_CALLD, MSG_KEY_SESSION, ROLE_OPEN, keyd_session_open},
         {MSG_ROLE_NETD, MSG_CHANNEL_CERT, ROLE_OPEN, keyd_call_cert},
         {MSG_ROLE_NETD, MSG_EVIDENCE_GET, ROLE_OPEN, keyd_call_evidence},
-        {MSG_ROLE_SERVICE, MSG_KEY_SIGN, ROLE_OPEN, keyd_sign_request},
+        {MSG_ROLE_SERVICE, MSG_KEY_SIGN, ROLE_OPEN, keyd_session_sign},
         {MSG_ROLE_ADMIN, MSG_KEY_CREATE, ROLE_OPEN, keyd_admin_create},
         {MSG_ROLE_ADMIN, MSG_KEY_LIST, ROLE_OPEN, keyd_admin_list},
         {MSG_ROLE_ADMIN, MSG_ENROL, ROLE_OPEN, keyd_admin_enrol},
@@ -18,15 +18,13 @@ static const struct role_permit permits[] = {
         {MSG_ROLE_ADMIN, MSG_STATUS, ROLE_OPEN, keyd_admin_status},
 };
 
-/* A state that falls while nobody asks must close the keys too. */
+/* A state that falls while nobody asks closes the keys too. */
 static int on_check(sd_event_source *s, uint64_t usec, void *user)
 {
     struct keyd *k = user;
-    bool was = k->state.approved;
 
     (void)usec;
-    if (!keyd_state_check(k) && was)
-        role_log(k->role, "keys are closed: %s", k->state.reason);
+    (void)keyd_state_check(k);
     if (sd_event_source_set_time_relative(s, KEYD_CHECK_S * 1000000ull) < 0 ||
             sd_event_source_set_enabled(s, SD_EVENT_ONESHOT) < 0)
         role_fatal(k->role, "event loop");
@@ -72,8 +70,12 @@ static void on_peer(struct role *r, struct role_link *link)
 
 static void on_gone(struct role *r, struct role_link *link)
 {
+    struct keyd *k = role_user(r);
+
     if (role_link_peer(link) == MSG_ROLE_SERVICE)
-        keyd_sign_gone(role_user(r), link);
+        keyd_session_gone(k, link);
+    else if (role_link_peer(link) == MSG_ROLE_LOGD)
+        k->log_has_key = false;
 }
 
 int main(int argc, char **argv)

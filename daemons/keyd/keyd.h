@@ -3,9 +3,11 @@
  * qair-keyd: holds the TPM session and the opened keys, and signs meanings.
  *
  *   keyd.c         the role: permit table, start, links
- *   keyd_state.c   own state: approved or not, evidence, keys of the zone
+ *   keyd_state.c   own state: approved or not, and its evidence
+ *   keyd_make.c    new keys
  *   keyd_call.c    envelopes and channel certificates
- *   keyd_sign.c    key sessions: artefact in, signature and receipt out
+ *   keyd_session.c key sessions: an artefact in, a receipt out
+ *   keyd_sign.c    from digests to a signature and a statement
  *   keyd_parse.c   the child that reads an artefact
  *   keyd_admin.c   key creation, enrolment, status
  *   keyd_ring.c, keyd_file.c   keys and their files
@@ -29,6 +31,9 @@
 #define KEYD_WHERE "keyd"
 /* How often the state is looked at when nobody asks for anything. */
 #define KEYD_CHECK_S 3
+/* A closed state is appraised again this often: clocks of zone and owner may
+ * differ, so that an approval becomes valid a little later. */
+#define KEYD_RETRY_S 10
 /* From the request to the last byte of an artefact. */
 #define KEYD_ARTEFACT_S 600
 /* Children that read artefacts at the same time: two links' worth of calls
@@ -52,10 +57,12 @@ struct keyd_state {
     char name[APPRAISE_STATE_MAX];
     char reason[512]; /* when not approved, one line */
     bool emulated;
+    /* what the log was told last, and whether it is being told now */
+    bool told, told_approved, telling;
     struct keyd_approval approval; /* valid while approved */
 };
 
-struct keyd_job; /* keyd_sign.c */
+struct keyd_job; /* keyd_job.h */
 LIST_HEAD(keyd_jobs, keyd_job);
 
 struct keyd {
@@ -71,6 +78,7 @@ struct keyd {
     struct keyd_state state;
     struct keyd_jobs jobs;
     size_t n_jobs, n_sessions;
+    bool log_has_key;                      /* so logd can sign records */
     char creating[KEYD_FILE_NAME_MAX + 1]; /* its record is on the way */
 };
 
@@ -85,9 +93,11 @@ void keyd_state_reload(struct keyd *k);
  * every use of a key.  When it is not, keys are wiped first, and the reason
  * stands in state.reason.
  */
-bool keyd_state_check(struct keyd *k) MUST_CHECK;
+bool keyd_state_check(struct keyd *k);
 /* The same, and refuses the request when it is not. */
 bool keyd_state_ready(struct keyd *k, struct role_ticket t) MUST_CHECK;
+/* Has logd record that the state changed, unless it did already. */
+void keyd_state_tell(struct keyd *k);
 /* The evidence blob over a binder, in any state. */
 int keyd_state_evidence(struct keyd *k,
         const uint8_t binder[static CRYPTO_SHA256_SIZE], struct buf *ret,
@@ -95,15 +105,19 @@ int keyd_state_evidence(struct keyd *k,
 /* Opens a sealed key of an approved state at its first use. */
 int keyd_state_open(struct keyd *k, struct keyd_key *key, struct err *err)
         MUST_CHECK;
+/* ---- keyd_make.c ----------------------------------------------------- */
+
+/* The zone's own keys that are not there yet; the identity needs an owner. */
+int keyd_make_own(struct keyd *k, struct err *err) MUST_CHECK;
 /* What PolicyAuthorize of new keys names; ERR_STATE without an owner. */
-int keyd_state_policy(struct keyd *k, uint8_t ret[static TPM_DIGEST],
+int keyd_make_policy(struct keyd *k, uint8_t ret[static TPM_DIGEST],
         struct err *err) MUST_CHECK;
 /* A fresh Ed25519 seed, sealed: from the TPM and the kernel together. */
-int keyd_state_seal_new(struct keyd *k, const char *name, uint8_t profile,
+int keyd_make_sealed(struct keyd *k, const char *name, uint8_t profile,
         const uint8_t *policy, struct keyd_file *ret, struct err *err)
         MUST_CHECK;
 /* The public key of a TPM's object into the file. */
-int keyd_state_spki(struct keyd_file *f, struct err *err) MUST_CHECK;
+int keyd_make_spki(struct keyd_file *f, struct err *err) MUST_CHECK;
 
 /* ---- handlers -------------------------------------------------------- */
 
@@ -113,9 +127,9 @@ void keyd_call_evidence(struct role *r, const struct role_msg *m);
 /* logd came: it gets its key. */
 void keyd_call_logd(struct keyd *k, struct role_link *logd);
 
-void keyd_sign_session(struct role *r, const struct role_msg *m);
-void keyd_sign_request(struct role *r, const struct role_msg *m);
-void keyd_sign_gone(struct keyd *k, struct role_link *link);
+void keyd_session_open(struct role *r, const struct role_msg *m);
+void keyd_session_sign(struct role *r, const struct role_msg *m);
+void keyd_session_gone(struct keyd *k, struct role_link *link);
 
 void keyd_admin_create(struct role *r, const struct role_msg *m);
 void keyd_admin_list(struct role *r, const struct role_msg *m);

@@ -91,16 +91,16 @@ static int creation_make(struct keyd *k, struct keyd_file *f, struct err *err)
     char name[sizeof f->name];
     int r;
 
-    r = keyd_state_policy(k, policy, err);
+    r = keyd_make_policy(k, policy, err);
     if (r != 0)
         return r;
     if (f->custody == KEYD_SEALED) {
         memcpy(name, f->name, sizeof name);
-        return keyd_state_seal_new(k, name, f->profile, policy, f, err);
+        return keyd_make_sealed(k, name, f->profile, policy, f, err);
     }
     f->created = role_now();
     r = tpm_key_create(k->tpm, policy, &f->blob, err);
-    return r ? r : keyd_state_spki(f, err);
+    return r ? r : keyd_make_spki(f, err);
 }
 
 static void creation_done(
@@ -392,7 +392,6 @@ void keyd_admin_status(struct role *r, const struct role_msg *m)
 {
     struct keyd *k = role_user(r);
 
-    if (!keyd_state_check(k))
-        role_log(r, "status: keys are closed: %s", k->state.reason);
+    (void)keyd_state_check(k);
     reply_json(k, m->ticket, status_json(k));
 }

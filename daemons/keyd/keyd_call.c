@@ -157,4 +157,8 @@ void keyd_call_logd(struct keyd *k, struct role_link *logd)
     secret_free(seed, KEYD_SEED);
     if (e != 0)
         role_log(k->role, "the log stays without its key: %s", err.msg);
+    k->log_has_key = e == 0;
+    /* a record that the former logd had in its hands may be lost */
+    k->state.told = false;
+    keyd_state_tell(k);
 }

@@ -7,6 +7,7 @@
 #include "keyd.h"
 
 #include "bundle.h"
+#include "statement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,53 +180,118 @@ static bool state_same(const struct keyd_state *s,
            s->clock.restarts == clock->restarts;
 }
 
-/* The identity's seed proves the state: nothing but the TPM has it. */
+static int state_open(struct keyd *k, struct err *err)
+{
+    struct keyd_state *s = &k->state;
+    int r;
+
+    r = state_measure(k, s->pcr, &s->clock, err);
+    if (r != 0)
+        return r;
+    s->measured = true;
+    r = state_appraise(k, err);
+    /* its seed proves the state: nothing but the TPM has it */
+    return r ? r : keyd_state_open(k, k->ring.identity, err);
+}
+
 static void state_evaluate(struct keyd *k)
 {
     struct keyd_state *s = &k->state;
+    char before[sizeof s->reason];
     bool was = s->approved;
     struct err err = {.msg = ""};
     int r;
 
+    memcpy(before, s->reason, sizeof before);
     keyd_ring_close(&k->ring);
     s->measured = false;
     s->reason[0] = '\0';
     s->since = role_now();
-    r = state_measure(k, s->pcr, &s->clock, &err);
-    if (r == 0) {
-        s->measured = true;
-        r = state_appraise(k, &err);
-    }
-    if (r == 0)
-        r = keyd_state_open(k, k->ring.identity, &err);
+    r = state_open(k, &err);
     s->approved = r == 0;
     if (r != 0)
         state_close(k, s->reason[0] ? NULL : err.msg);
     if (s->approved && !was)
         role_log(k->role, "state is %s, keys are open", s->name);
-    if (!s->approved)
+    if (!s->approved && strcmp(before, s->reason) != 0)
         role_log(k->role, "keys are closed: %s", s->reason);
+}
+
+/* Out of its time; the clock was set back; closed, and time to look again. */
+static bool state_is_stale(const struct keyd_state *s)
+{
+    uint64_t expires = s->approval.expires, now = role_now();
+
+    if (now < s->since)
+        return true;
+    if (s->approved)
+        return expires != 0 && now >= expires;
+    return now >= s->since + KEYD_RETRY_S;
 }
 
 bool keyd_state_check(struct keyd *k)
 {
     struct keyd_state *s = &k->state;
-    uint64_t expires = s->approval.expires, now = role_now();
     uint8_t pcr[TPM_DIGEST];
     struct tpm_clock clock;
     struct err err = {.msg = ""};
 
     if (state_measure(k, pcr, &clock, &err) != 0) {
         s->measured = false;
+        if (s->approved)
+            role_log(k->role, "keys are closed: %s", err.msg);
         state_close(k, err.msg);
-    } else if (!state_same(s, pcr, &clock)) {
-        state_evaluate(k);
-    } else if (s->approved &&
-               ((expires != 0 && now >= expires) || now < s->since)) {
-        /* out of its time, or the clock was set back */
+    } else if (!state_same(s, pcr, &clock) || state_is_stale(s)) {
         state_evaluate(k);
     }
+    keyd_state_tell(k);
     return s->approved;
+}
+
+/* ---- the log hears of it --------------------------------------------- */
+
+static void on_told(struct role *r, const struct role_msg *answer, void *user)
+{
+    struct keyd *k = user;
+
+    (void)r;
+    k->state.telling = false;
+    k->state.told = answer->type == MSG_APPENDED;
+}
+
+void keyd_state_tell(struct keyd *k)
+{
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_STATEMENT_MAX);
+    struct keyd_state *s = &k->state;
+    struct statement_event e = {
+            .time = role_now(),
+            .zone = k->zone_name,
+            .kind = span_str(s->approved ? "state-approved" : "state-fallen"),
+            .detail = span_str(s->approved ? s->name : s->reason),
+    };
+    struct msg_append a = {.kind = MSG_APPEND_STATEMENT};
+    struct role_request q = {
+            .to = MSG_ROLE_LOGD,
+            .type = MSG_APPEND,
+            .msg = &a,
+            .expect = MSG_APPENDED,
+            .done = on_told,
+            .user = k,
+    };
+    struct err err = {.msg = ""};
+
+    if (s->telling || (s->told && s->told_approved == s->approved) ||
+            !k->log_has_key)
+        return;
+    memcpy(e.digest, s->pcr, sizeof e.digest);
+    if (statement_event_format(&e, &text, &err) != 0) {
+        role_log(k->role, "state not recorded: %s", err.msg);
+        return;
+    }
+    a.payload = buf_span(&text);
+    s->telling = true;
+    s->told_approved = s->approved;
+    role_request(k->role, &q);
 }
 
 bool keyd_state_ready(struct keyd *k, struct role_ticket t)
@@ -296,136 +362,7 @@ void keyd_state_reload(struct keyd *k)
     load_pack(k);
     k->state.emulated = is_emulated(k);
     state_evaluate(k);
-}
-
-/* ---- the zone's own keys --------------------------------------------- */
-
-int keyd_state_policy(
-        struct keyd *k, uint8_t ret[static TPM_DIGEST], struct err *err)
-{
-    uint8_t ref[CRYPTO_SHA256_SIZE];
-
-    if (!k->owner)
-        return err_set(err, ERR_STATE,
-                "zone.conf names no owner: keys could be bound to nobody");
-    evidence_policy_ref(k->zone_name, ref);
-    if (evidence_policy_authorize(k->owner, SPAN_OF(ref), ret) != 0)
-        return err_set(err, ERR_CRYPTO, "cannot use the owner's key");
-    return 0;
-}
-
-static int spki_put(
-        const struct crypto_pub *pub, struct keyd_file *f, struct err *err)
-{
-    if (!pub ||
-            crypto_pub_spki(pub, f->spki, sizeof f->spki, &f->spki_len) != 0)
-        return err_set(err, ERR_CRYPTO, "cannot encode the public key");
-    return 0;
-}
-
-int keyd_state_spki(struct keyd_file *f, struct err *err)
-{
-    CLEANUP(crypto_pub_free_ptr) struct crypto_pub *pub = NULL;
-    uint8_t point[65];
-
-    if (tpm_blob_point(&f->blob, point) != 0)
-        return err_set(err, ERR_TPM, "the TPM made another kind of key");
-    pub = crypto_pub_ec(CRYPTO_P256, SPAN(point + 1, 32), SPAN(point + 33, 32));
-    return spki_put(pub, f, err);
-}
-
-/* Neither a weak TPM nor a weak kernel alone makes the seed guessable. */
-static int seed_new(
-        struct tpm *t, uint8_t seed[static KEYD_SEED], struct err *err)
-{
-    uint8_t *both = secret_new(2 * KEYD_SEED);
-    int r;
-
-    if (!both)
-        return err_set(err, ERR_MEMORY, "cannot lock memory for a seed");
-    r = tpm_random(t, both, KEYD_SEED, err);
-    if (r == 0) {
-        crypto_random(both + KEYD_SEED, KEYD_SEED);
-        crypto_sha256(SPAN(both, 2 * KEYD_SEED), seed);
-    }
-    secret_free(both, 2 * KEYD_SEED);
-    return r;
-}
-
-static int seal_seed(struct keyd *k, const uint8_t *policy, uint8_t *seed,
-        struct keyd_file *f, struct err *err)
-{
-    CLEANUP(crypto_key_free_ptr) struct crypto_key *key = NULL;
-    int r;
-
-    r = seed_new(k->tpm, seed, err);
-    if (r != 0)
-        return r;
-    key = crypto_key_ed25519(seed);
-    if (!key)
-        return err_set(err, ERR_CRYPTO, "cannot use the key's seed");
-    r = spki_put(crypto_key_pub(key), f, err);
-    if (r == 0)
-        r = tpm_seal(k->tpm, SPAN(seed, KEYD_SEED), policy, &f->blob, err);
-    return r;
-}
-
-int keyd_state_seal_new(struct keyd *k, const char *name, uint8_t profile,
-        const uint8_t *policy, struct keyd_file *ret, struct err *err)
-{
-    struct keyd_file f = {
-            .custody = KEYD_SEALED, .profile = profile, .created = role_now()};
-    uint8_t *seed = secret_new(KEYD_SEED);
-    int r;
-
-    if (!seed)
-        return err_set(err, ERR_MEMORY, "cannot lock memory for a seed");
-    (void)snprintf(f.name, sizeof f.name, "%s", name);
-    r = seal_seed(k, policy, seed, &f, err);
-    secret_free(seed, KEYD_SEED);
-    if (r == 0)
-        *ret = f;
-    return r;
-}
-
-static int make_ak(struct keyd *k, struct err *err)
-{
-    struct keyd_file f = {
-            .name = "ak", .custody = KEYD_TPM, .created = role_now()};
-    int r;
-
-    r = tpm_ak_create(k->tpm, &f.blob, err);
-    if (r == 0)
-        r = keyd_state_spki(&f, err);
-    return r ? r : keyd_ring_add_own(&k->ring, KEYD_AK, &f, err);
-}
-
-static int make_sealed(struct keyd *k, enum keyd_own own, const uint8_t *policy,
-        struct err *err)
-{
-    struct keyd_file f;
-    int r;
-
-    r = keyd_state_seal_new(k, keyd_own_name(own), 0, policy, &f, err);
-    return r ? r : keyd_ring_add_own(&k->ring, own, &f, err);
-}
-
-static int make_own(struct keyd *k, struct err *err)
-{
-    uint8_t policy[TPM_DIGEST];
-    int r = 0;
-
-    if (!k->ring.ak)
-        r = make_ak(k, err);
-    if (r == 0 && !k->ring.log)
-        r = make_sealed(k, KEYD_LOG, NULL, err);
-    /* without an owner the identity has to wait for one */
-    if (r == 0 && !k->ring.identity && k->owner) {
-        r = keyd_state_policy(k, policy, err);
-        if (r == 0)
-            r = make_sealed(k, KEYD_IDENTITY, policy, err);
-    }
-    return r;
+    keyd_state_tell(k);
 }
 
 int keyd_state_init(struct keyd *k, struct err *err)
@@ -441,7 +378,7 @@ int keyd_state_init(struct keyd *k, struct err *err)
     if (r == 0)
         r = keyd_ring_load(&k->ring, role_handle(k->role, "keys"), err);
     if (r == 0)
-        r = make_own(k, err);
+        r = keyd_make_own(k, err);
     if (r == 0)
         keyd_state_reload(k);
     return r;

@@ -128,8 +128,8 @@ static int srk_create(struct tpm *t, struct err *err)
 
 static int tpm_setup(struct tpm *t, bool startup, struct err *err)
 {
-    const TPM2_HANDLE ranges[] = {TPM2_TRANSIENT_FIRST,
-            TPM2_LOADED_SESSION_FIRST, TPM2_ACTIVE_SESSION_FIRST};
+    /* transient objects, loaded sessions, saved sessions */
+    static const TPM2_HANDLE ranges[] = {0x80000000, 0x02000000, 0x03000000};
     TSS2_RC rc;
     int r;
 

@@ -88,7 +88,10 @@ enum tpm_ek {
 /* DER without the padding of the NV area; ERR_NOT_FOUND when it has none. */
 int tpm_ek_cert(struct tpm *t, enum tpm_ek ek, struct buf *ret, struct err *err)
         MUST_CHECK;
-/* TPMT_PUBLIC of the persistent key; ERR_NOT_FOUND when there is none. */
+/*
+ * TPMT_PUBLIC.  The RSA key is made again from the TCG's template where the
+ * chip does not keep it; ERR_NOT_FOUND when there is no P-384 key.
+ */
 int tpm_ek_public(struct tpm *t, enum tpm_ek ek, struct buf *ret,
         struct err *err) MUST_CHECK;
 

@@ -12,13 +12,81 @@ static const struct {
         [TPM_EK_P384] = {0x01c00016, 0x81010016},
 };
 
-int tpm_ek_load(struct tpm *t, enum tpm_ek ek, ESYS_TR *ret, struct err *err)
+/*
+ * Template L-1 of the TCG's EK credential profile (2.5, B.3.3).  Chips keep
+ * the certificate but not always the key, which is made again from the
+ * endorsement seed: the template decides which key it is.
+ */
+static TPM2B_PUBLIC template_rsa2048(void)
 {
+    static const uint8_t policy[] = {0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3,
+            0xf8, 0x1a, 0x90, 0xcc, 0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52,
+            0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33,
+            0x14, 0x69, 0xaa};
+    TPM2B_PUBLIC pub = {
+            .publicArea =
+                    {
+                            .type = TPM2_ALG_RSA,
+                            .nameAlg = TPM2_ALG_SHA256,
+                            .objectAttributes =
+                                    TPMA_OBJECT_FIXEDTPM |
+                                    TPMA_OBJECT_FIXEDPARENT |
+                                    TPMA_OBJECT_SENSITIVEDATAORIGIN |
+                                    TPMA_OBJECT_ADMINWITHPOLICY |
+                                    TPMA_OBJECT_RESTRICTED |
+                                    TPMA_OBJECT_DECRYPT,
+                            .authPolicy.size = sizeof policy,
+                            .parameters.rsaDetail =
+                                    {
+                                            .symmetric = tpm_aes_cfb_object,
+                                            .scheme.scheme = TPM2_ALG_NULL,
+                                            .keyBits = 2048,
+                                    },
+                            .unique.rsa.size = 256,
+                    },
+    };
+
+    memcpy(pub.publicArea.authPolicy.buffer, policy, sizeof policy);
+    return pub;
+}
+
+static int ek_create(struct tpm *t, struct tpm_ek_key *ret, struct err *err)
+{
+    static const TPM2B_SENSITIVE_CREATE no_auth;
+    static const TPM2B_DATA no_data;
+    static const TPML_PCR_SELECTION no_pcr;
+    TPM2B_PUBLIC pub = template_rsa2048();
     TSS2_RC rc;
 
+    rc = Esys_CreatePrimary(t->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
+            ESYS_TR_NONE, ESYS_TR_NONE, &no_auth, &pub, &no_data, &no_pcr,
+            &ret->tr, NULL, NULL, NULL, NULL);
+    ret->transient = rc == 0;
+    return tpm_check(rc, "make the endorsement key", err);
+}
+
+int tpm_ek_load(
+        struct tpm *t, enum tpm_ek ek, struct tpm_ek_key *ret, struct err *err)
+{
+    TSS2_RC rc;
+    int r;
+
+    *ret = (struct tpm_ek_key){.tr = ESYS_TR_NONE};
     rc = Esys_TR_FromTPMPublic(t->esys, ek_of[ek].key, ESYS_TR_NONE,
-            ESYS_TR_NONE, ESYS_TR_NONE, ret);
-    return tpm_check(rc, "find the endorsement key", err);
+            ESYS_TR_NONE, ESYS_TR_NONE, &ret->tr);
+    r = tpm_check(rc, "find the endorsement key", err);
+    if (r == ERR_NOT_FOUND && ek == TPM_EK_RSA2048)
+        r = ek_create(t, ret, err);
+    return r;
+}
+
+void tpm_ek_unload(struct tpm *t, struct tpm_ek_key *ek)
+{
+    if (ek->transient)
+        tpm_flush(t, &ek->tr);
+    else if (ek->tr != ESYS_TR_NONE)
+        Esys_TR_Close(t->esys, &ek->tr);
+    *ek = (struct tpm_ek_key){.tr = ESYS_TR_NONE};
 }
 
 /*
@@ -98,7 +166,7 @@ int tpm_ek_public(
 {
     uint8_t bytes[TPM_PUBLIC_MAX];
     TPM2B_PUBLIC *pub = NULL;
-    ESYS_TR key = ESYS_TR_NONE;
+    struct tpm_ek_key key;
     size_t len = 0;
     TSS2_RC rc;
     int r;
@@ -106,13 +174,13 @@ int tpm_ek_public(
     r = tpm_ek_load(t, ek, &key, err);
     if (r != 0)
         return r;
-    rc = Esys_ReadPublic(t->esys, key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-            &pub, NULL, NULL);
+    rc = Esys_ReadPublic(t->esys, key.tr, ESYS_TR_NONE, ESYS_TR_NONE,
+            ESYS_TR_NONE, &pub, NULL, NULL);
     if (rc == 0)
         rc = Tss2_MU_TPMT_PUBLIC_Marshal(
                 &pub->publicArea, bytes, sizeof bytes, &len);
     Esys_Free(pub);
-    Esys_TR_Close(t->esys, &key);
+    tpm_ek_unload(t, &key);
     if (rc != 0)
         return tpm_check(rc, "read the endorsement key", err);
     buf_append(ret, SPAN(bytes, len));

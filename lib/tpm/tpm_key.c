@@ -317,21 +317,22 @@ int tpm_activate(struct tpm *t, const struct tpm_blob *ak, enum tpm_ek ek,
 {
     TPM2B_ID_OBJECT id = {.size = 0};
     TPM2B_ENCRYPTED_SECRET enc = {.size = 0};
-    ESYS_TR key = ESYS_TR_NONE, ek_tr = ESYS_TR_NONE, auth = ESYS_TR_NONE;
+    ESYS_TR key = ESYS_TR_NONE, auth = ESYS_TR_NONE;
+    struct tpm_ek_key ek_key = {.tr = ESYS_TR_NONE};
     TPM2B_DIGEST *out = NULL;
     int r;
 
     r = credential_parse(credential, secret, &id, &enc, err);
     if (r == 0)
-        r = tpm_ek_load(t, ek, &ek_tr, err);
+        r = tpm_ek_load(t, ek, &ek_key, err);
     if (r == 0)
         r = tpm_load(t, ak, &key, err);
     if (r == 0)
-        r = ek_auth(t, ek_tr, &auth, err);
+        r = ek_auth(t, ek_key.tr, &auth, err);
     if (r == 0)
         r = tpm_check(
-                Esys_ActivateCredential(t->esys, key, ek_tr, ESYS_TR_PASSWORD,
-                        auth, ESYS_TR_NONE, &id, &enc, &out),
+                Esys_ActivateCredential(t->esys, key, ek_key.tr,
+                        ESYS_TR_PASSWORD, auth, ESYS_TR_NONE, &id, &enc, &out),
                 "open the credential", err);
     if (r == 0 && out->size > TPM_DIGEST)
         r = err_set(err, ERR_LIMIT, "the credential holds %u bytes", out->size);
@@ -343,7 +344,6 @@ int tpm_activate(struct tpm *t, const struct tpm_blob *ak, enum tpm_ek ek,
     if (auth != ESYS_TR_PASSWORD)
         tpm_flush(t, &auth);
     tpm_flush(t, &key);
-    if (ek_tr != ESYS_TR_NONE)
-        Esys_TR_Close(t->esys, &ek_tr);
+    tpm_ek_unload(t, &ek_key);
     return r;
 }

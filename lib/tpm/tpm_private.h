@@ -47,8 +47,14 @@ int tpm_load(struct tpm *t, const struct tpm_blob *blob, ESYS_TR *ret,
 /* As tpm_session, with PolicyAuthorize satisfied by the approval. */
 int tpm_approved_session(struct tpm *t, const struct tpm_approval *approval,
         TPMA_SESSION attributes, ESYS_TR *ret, struct err *err) MUST_CHECK;
-int tpm_ek_load(struct tpm *t, enum tpm_ek ek, ESYS_TR *ret, struct err *err)
-        MUST_CHECK;
+/* An endorsement key in use; unload it in any case. */
+struct tpm_ek_key {
+    ESYS_TR tr;
+    bool transient; /* made again for this use */
+};
+int tpm_ek_load(struct tpm *t, enum tpm_ek ek, struct tpm_ek_key *ret,
+        struct err *err) MUST_CHECK;
+void tpm_ek_unload(struct tpm *t, struct tpm_ek_key *ek);
 int tpm_blob_of(const TPM2B_PUBLIC *pub, const TPM2B_PRIVATE *priv,
         struct tpm_blob *ret, struct err *err) MUST_CHECK;
 
@@ -57,5 +63,11 @@ int tpm_blob_parse(const struct tpm_blob *blob, TPM2B_PUBLIC *ret_pub,
 TPML_PCR_SELECTION tpm_pcr_selection(unsigned pcr) MUST_CHECK;
 
 extern const TPMT_SYM_DEF tpm_aes_cfb;
+/* The same as a storage key's own cipher. */
+#define tpm_aes_cfb_object                                                     \
+    {                                                                          \
+        .algorithm = TPM2_ALG_AES, .keyBits.aes = 128,                         \
+        .mode.aes = TPM2_ALG_CFB,                                              \
+    }
 
 #endif

@@ -35,6 +35,8 @@ struct world {
     struct buf zone_file, reference_file, key_file[4];
     char key_name[4][80];
     size_t n_keys;
+    struct buf told;
+    size_t n_told;
 };
 
 /* TPM, owner, measured events in PCR 14; keyd is not started. */
@@ -70,6 +72,13 @@ uint16_t world_ask(struct world *w, enum msg_type type, const void *msg,
         void *ret_body, struct buf *ret_file);
 /* "state" of MSG_STATUS; *ret_reason gets the reason. */
 bool world_approved(struct world *w, char *ret_reason, size_t cap);
+/*
+ * The next message to logd.  Records of a changed state come in between: they
+ * are acknowledged, counted, and the last one's payload is in w->told.
+ */
+uint16_t world_log_get(struct world *w, void *ret_body, uint32_t *ret_id);
+/* True when, but for those, nothing comes for that long. */
+bool world_log_is_silent(struct world *w, int ms);
 /* Answers one MSG_APPEND as logd: durable.  Its payload, appended. */
 void world_append(struct world *w, struct buf *ret_payload);
 /* A key session of calld's for these keys; our end of the service's link. */

@@ -185,6 +185,50 @@ static void test_changed_state_closes_keys(void **state)
     assert_true(reason[0] != '\0');
 }
 
+/* kind and detail of the last record of a changed state */
+static bool told(const char *kind, const char *detail)
+{
+    struct statement *s = calloc(1, sizeof *s);
+    struct statement_event e;
+    bool ok;
+
+    assert_true(world_log_is_silent(&w, 200));
+    OK(statement_parse(buf_span(&w.told), s, &err));
+    OK(statement_event_parse(s, &e, &err));
+    ok = span_eq_str(e.kind, kind) &&
+         memmem(e.detail.ptr, e.detail.len, detail, strlen(detail));
+    statement_fini(s);
+    free(s);
+    return ok;
+}
+
+static void test_changes_of_state_are_recorded_once(void **state)
+{
+    (void)state;
+    world_start(&w);
+    assert_true(told("state-fallen", "pack"));
+    assert_int_equal(w.n_told, 1);
+    world_enrol(&w);
+    world_approve(&w, w.owner, ZONE, 0);
+    world_send_pack(&w);
+    assert_true(told("state-approved", "golden (emulated)"));
+    assert_int_equal(w.n_told, 2);
+    assert_false(envelope_refused());
+    world_extend(&w);
+    sleep(4); /* nobody asks: keyd looks by itself */
+    assert_true(told("state-fallen", "event log"));
+    assert_true(envelope_refused());
+    assert_true(world_log_is_silent(&w, 200));
+    assert_int_equal(w.n_told, 3);
+    /* a new logd hears it again */
+    close(w.logd);
+    w.logd = driver_peer(&w.d, MSG_ROLE_LOGD);
+    assert_int_equal(driver_get(w.logd, &(struct msg_log_key){{0}}, NULL, NULL),
+            MSG_LOG_KEY);
+    assert_true(told("state-fallen", "event log"));
+    assert_int_equal(w.n_told, 4);
+}
+
 static void test_tpm_reset_closes_keys(void **state)
 {
     (void)state;
@@ -333,11 +377,12 @@ static void test_key_without_its_record_does_not_exist(void **state)
     struct msg_key_create q = {
             span_str("release"), span_str("sealed"), span_str("minisign")};
     struct msg_append a;
+    uint32_t id;
 
     (void)state;
     world_ready(&w);
     driver_put(w.admin, MSG_KEY_CREATE, 8, &q, NULL, 0);
-    assert_int_equal(driver_get(w.logd, &a, NULL, NULL), MSG_APPEND);
+    assert_int_equal(world_log_get(&w, &a, &id), MSG_APPEND);
     assert_true(driver_is_silent(w.admin, 100));
     close(w.logd); /* dies with the record in its hands */
     assert_true(world_refused(w.admin, reason, sizeof reason));
@@ -372,7 +417,7 @@ static void sign_and_check(const char *key, const char *profile_text)
 
     assert_true(profile_parse_name(span_str(profile_text), &id));
     world_sign(session, key, "x.tar", world_artefact(span_str(artefact)));
-    assert_int_equal(driver_get(w.logd, &a, NULL, &n), MSG_APPEND);
+    assert_int_equal(world_log_get(&w, &a, &n), MSG_APPEND);
     buf_append(&dsse, a.payload);
     /* not durable yet: nothing may have left */
     assert_true(driver_is_silent(session, 200));
@@ -471,7 +516,7 @@ static void test_sign_refusals(void **state)
         SAYS(cases[i].says);
         close(session);
     }
-    assert_true(driver_is_silent(w.logd, 100));
+    assert_true(world_log_is_silent(&w, 100));
 }
 
 static void test_revoked_key_does_not_sign(void **state)
@@ -513,13 +558,13 @@ static void test_no_log_no_signature(void **state)
     no.where = span_str("logd");
     no.reason = span_str("disk full");
     world_sign(session, "release", "x", world_artefact(span_str("x")));
-    assert_int_equal(driver_get(w.logd, &a, NULL, &id), MSG_APPEND);
+    assert_int_equal(world_log_get(&w, &a, &id), MSG_APPEND);
     driver_put(w.logd, MSG_REFUSED, id, &no, NULL, 0);
     assert_true(world_refused(session, reason, sizeof reason));
     SAYS("disk full");
     /* the log dies */
     world_sign(session, "release", "x", world_artefact(span_str("x")));
-    assert_int_equal(driver_get(w.logd, &a, NULL, &id), MSG_APPEND);
+    assert_int_equal(world_log_get(&w, &a, &id), MSG_APPEND);
     close(w.logd);
     assert_true(world_refused(session, reason, sizeof reason));
     /* there is none */
@@ -566,7 +611,7 @@ static void test_stalled_artefact_blocks_nobody(void **state)
     assert_int_equal(write(p[1][1], "x", 1), -1);
     for (size_t i = 1; i < ARRAY_LEN(p); i++)
         close(p[i][1]);
-    assert_true(driver_is_silent(w.logd, 200));
+    assert_true(world_log_is_silent(&w, 200));
     close(session);
 }
 
@@ -587,7 +632,7 @@ static void test_unreadable_artefacts(void **state)
     assert_true(world_refused(session, reason, sizeof reason));
     SAYS("could not be read");
     close(session);
-    assert_true(driver_is_silent(w.logd, 100));
+    assert_true(world_log_is_silent(&w, 100));
 }
 
 static void test_state_falls_while_the_artefact_comes(void **state)
@@ -604,7 +649,7 @@ static void test_state_falls_while_the_artefact_comes(void **state)
     close(p[1]);
     assert_true(world_refused(session, reason, sizeof reason));
     SAYS("keys are closed");
-    assert_true(driver_is_silent(w.logd, 100));
+    assert_true(world_log_is_silent(&w, 100));
     close(session);
 }
 
@@ -633,6 +678,7 @@ int main(int argc, char **argv)
             T(test_approval_opens_and_envelope_holds),
             T(test_channel_certificate),
             T(test_changed_state_closes_keys),
+            T(test_changes_of_state_are_recorded_once),
             T(test_tpm_reset_closes_keys),
             T(test_false_approvals),
             T(test_approval_runs_out_while_open),

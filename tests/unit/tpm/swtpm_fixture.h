@@ -26,6 +26,8 @@ bool swtpm_start(struct swtpm *s);
 int swtpm_connect(const struct swtpm *s);
 /* TPM reset without startup, as a power cycle of the chip alone. */
 bool swtpm_reset(const struct swtpm *s);
+/* One raw command on a connection of its own; true when it succeeded. */
+bool swtpm_command(const struct swtpm *s, const uint8_t *bytes, size_t len);
 /* True when the child ended with status 0. */
 bool swtpm_wait(pid_t pid);
 /* A stream that answers the first command with these bytes, then nothing. */

@@ -579,6 +579,40 @@ static void test_credential_opens_for_its_key_alone(void **state)
     free(c);
 }
 
+/* Chips that keep no endorsement key make the same one again. */
+static void test_endorsement_key_that_is_not_kept(void **state)
+{
+    CLEANUP(buf_fini) struct buf a = BUF_INIT(1024), b = BUF_INIT(1024);
+    /* TPM2_EvictControl(owner, 0x81010001) with an empty password */
+    static const uint8_t evict[] = {0x80, 2, 0, 0, 0, 35, 0, 0, 1, 0x20, 0x40,
+            0, 0, 1, 0x81, 1, 0, 1, 0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0,
+            0x81, 1, 0, 1};
+    static const uint8_t secret[32] = {0x5e, 0xc2};
+    struct evidence_credential *c = calloc(1, sizeof *c);
+    struct tpm_blob ak;
+    uint8_t out[32];
+    size_t len = 0;
+
+    (void)state;
+    assert_non_null(c);
+    OK(tpm_ek_public(tpm, TPM_EK_RSA2048, &a, &err));
+    tpm_close(tpm);
+    tpm = NULL;
+    assert_true(swtpm_command(&chip, evict, sizeof evict));
+    reopen();
+    for (int i = 0; i < 4; i++) { /* and leave nothing loaded */
+        buf_reset(&b);
+        OK(tpm_ek_public(tpm, TPM_EK_RSA2048, &b, &err));
+        assert_true(span_eq(buf_span(&a), buf_span(&b)));
+    }
+    OK(tpm_ak_create(tpm, &ak, &err));
+    credential_for(TPM_EK_RSA2048, &ak, secret, c);
+    OK(tpm_activate(tpm, &ak, TPM_EK_RSA2048, SPAN(c->blob, c->blob_len),
+            SPAN(c->secret, c->secret_len), out, &len, &err));
+    assert_memory_equal(out, secret, 32);
+    free(c);
+}
+
 /* What room evidence computes is what the TPM computes. */
 static void test_policies_agree_with_evidence(void **state)
 {
@@ -716,6 +750,7 @@ int main(void)
             cmocka_unit_test(test_credential_opens_for_its_key_alone),
             cmocka_unit_test(test_policies_agree_with_evidence),
             cmocka_unit_test(test_random_differs),
+            cmocka_unit_test(test_endorsement_key_that_is_not_kept),
             cmocka_unit_test(test_leftovers_are_flushed),
             cmocka_unit_test(test_reset_is_noticed),
             cmocka_unit_test(test_false_tpm),
