@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keyd.h"
 
+#include "receipt.h"
+
 #include <stdlib.h>
 
 static const struct role_permit permits[] = {
@@ -87,7 +89,7 @@ int main(int argc, char **argv)
                       SANDBOX_SOCKPAIR,
             /* a session a call, an artefact and a pipe a job */
             .max_fds = LIMIT_CALLS_MAX + 4 * KEYD_JOBS_MAX,
-            .max_file = KEYD_FILE_MAX,
+            .max_file = RECEIPT_MAX, /* sealed memory counts as a file */
             .max_lock = 1u << 20,
     };
     static const struct role_spec spec = {

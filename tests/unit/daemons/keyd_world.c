@@ -252,6 +252,7 @@ void world_start(struct world *w)
     world_launch(w);
     assert_int_equal(driver_get(w->d.control, &e, NULL, NULL), MSG_READY);
     assert_int_equal(driver_get(w->logd, &k, NULL, NULL), MSG_LOG_KEY);
+    memcpy(w->log_seed, k.seed, sizeof w->log_seed);
 }
 
 /* ---- asking ---------------------------------------------------------- */

@@ -29,6 +29,7 @@ struct world {
     int admin, calld, netd, logd; /* our ends */
     /* of the claim */
     struct crypto_pub *identity, *log;
+    uint8_t log_seed[32]; /* as logd gets it */
     uint8_t ak[PACK_AK_MAX];
     size_t ak_len;
     /* files of the pack */
