@@ -75,6 +75,7 @@ static int walk_entry(struct list *g, int fd, const char *prefix,
 {
     char path[LIMIT_BUNDLE_NAME_MAX + 1];
     struct stat st;
+    size_t len;
     int sub;
 
     if (name[0] == '.')
@@ -90,11 +91,13 @@ static int walk_entry(struct list *g, int fd, const char *prefix,
     sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (sub < 0)
         return err_errno(err, "%s", path);
-    if (strlen(path) + 1 >= sizeof(path)) {
+    len = strlen(path);
+    if (len + 1 >= sizeof(path)) {
         (void)close(sub);
         return err_set(err, ERR_LIMIT, "%s: name too long", path);
     }
-    (void)strcat(path, "/");
+    path[len] = '/';
+    path[len + 1] = '\0';
     return walk_folder(g, sub, path, depth + 1, err);
 }
 

@@ -186,7 +186,8 @@ void store_stage_undo(struct store *s, struct store_stage *g)
 static int publish_piece(
         struct store *s, const struct store_piece *p, struct err *err)
 {
-    char from[MERKLE_PATH_SIZE], to[MERKLE_PATH_SIZE + 2];
+    char from[MERKLE_PATH_SIZE], to[MERKLE_PATH_SIZE];
+    char partial[MERKLE_PATH_SIZE + 2];
 
     if (p->from > 0)
         merkle_tile_path(STORE_LEVEL(p->kind), p->n, p->from, from);
@@ -197,8 +198,8 @@ static int publish_piece(
         return err_errno(err, "log: rename %s to %s", from, to);
     if (p->to == MERKLE_TILE_WIDTH) {
         /* its folder of partial tiles is empty now, or was never made */
-        strcat(to, ".p");
-        (void)unlinkat(s->dirfd, to, AT_REMOVEDIR);
+        (void)snprintf(partial, sizeof(partial), "%s.p", to);
+        (void)unlinkat(s->dirfd, partial, AT_REMOVEDIR);
     }
     return 0;
 }
