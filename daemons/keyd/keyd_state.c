@@ -145,12 +145,19 @@ static int state_appraise(struct keyd *k, struct err *err)
         return err_set(err, ERR_STATE, "pack not usable: %s", k->pack_error);
     if (!k->ring.identity)
         return err_set(err, ERR_STATE, "the zone has no identity yet");
+    if (!pack_zone(k->pack, k->zone_name))
+        return err_set(err, ERR_STATE,
+                "zone %s is not in the owner's pack: qair zone enrol", k->zone);
     ref = pack_reference(k->pack, k->zone_name, role_now());
+    if (!ref)
+        return err_set(err, ERR_STATE,
+                "no state of zone %s is approved now: qair attest reference",
+                k->zone);
     a = calloc(1, sizeof *a);
     if (!a)
         return err_set(err, ERR_MEMORY, "no memory to appraise");
     r = self_appraise(k, ref, a, err);
-    if (r == 0 && (!a->accept || !ref)) {
+    if (r == 0 && !a->accept) {
         explain(a, k->state.reason, sizeof k->state.reason);
         r = ERR_MISMATCH;
     }
