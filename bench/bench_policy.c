@@ -62,6 +62,7 @@ struct setup {
     struct policy_system *system;
     struct policy_request request;
     struct policy_result result;
+    size_t words; /* so that reading them is not optimised away */
 };
 
 static void evaluate(void *ctx)
@@ -163,14 +164,14 @@ static void read_rules(void *ctx)
 
 static void read_words(void *ctx)
 {
-    const struct setup *s = ctx;
+    struct setup *s = ctx;
     struct text_lines lines = text_lines_of(buf_span(&s->text));
     struct span line, word;
-    volatile size_t bytes = 0;
 
+    s->words = 0;
     while (text_next_line(&lines, &line)) {
         while (text_next_word(&line, &word))
-            bytes += word.len;
+            s->words++;
     }
 }
 
