@@ -137,6 +137,17 @@ static int on_exit_of_qube(sd_event_source *s, const siginfo_t *si, void *user)
     return 0;
 }
 
+/* Once: a qube that cannot be set up would only be seen to end. */
+static int check_machine(uid_t uid, gid_t gid, struct err *err)
+{
+    static bool fine;
+
+    if (!fine && isolate_check(uid, gid, err) < 0)
+        return err->code;
+    fine = true;
+    return 0;
+}
+
 static int start_process(struct qaird *q, const struct conf_qube *c,
         int agent_fd, pid_t *ret_pid, struct err *err)
 {
@@ -154,7 +165,9 @@ static int start_process(struct qaird *q, const struct conf_qube *c,
         (void)close(agent_fd);
         return err_set(err, ERR_MEMORY, "out of memory");
     }
-    rc = files_of(q, c, f, err);
+    rc = check_machine(p.uid, p.gid, err);
+    if (rc == 0)
+        rc = files_of(q, c, f, err);
     p.files = f->file;
     p.n_files = f->n;
     if (rc == 0)

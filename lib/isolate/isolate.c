@@ -33,6 +33,7 @@ static const char *const program_names[] = {
 struct plan {
     const struct isolate_params *p;
     int agent_fd;
+    int err_fd;          /* becomes descriptor 2; -1: as it is */
     char home[PATH_MAX]; /* host folder, resolved; empty: tmpfs */
     char services[PATH_MAX];
     char programs[ARRAY_LEN(program_names)][PATH_MAX];
@@ -219,8 +220,7 @@ static int add_etc(struct plan *plan, struct err *err)
     return r;
 }
 
-static int add_all(struct plan *plan, const char *const *command, size_t n,
-        struct err *err)
+static int add_all(struct plan *plan, const char *command, struct err *err)
 {
     int r;
 
@@ -234,7 +234,7 @@ static int add_all(struct plan *plan, const char *const *command, size_t n,
             "HOME", ISOLATE_HOME, "--setenv", "USER", ISOLATE_USER, "--setenv",
             "LOGNAME", ISOLATE_USER, "--setenv", "SHELL", "/bin/sh", "--setenv",
             "LANG", "C.UTF-8", "--chdir", ISOLATE_HOME, "--");
-    args(plan, command, n);
+    arg(plan, command);
     return buf_ok(&plan->texts, err);
 }
 
@@ -317,6 +317,8 @@ static void sort_fds(struct plan *plan)
     }
     if (plan->agent_fd >= 0 && dup2(plan->agent_fd, ISOLATE_AGENT_FD) < 0)
         give_up(plan, "descriptors");
+    if (plan->err_fd >= 0 && dup2(plan->err_fd, 2) < 0)
+        give_up(plan, "descriptors");
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
         give_up(plan, "/dev/null");
@@ -354,8 +356,8 @@ static void plan_free(struct plan *plan)
     free(plan);
 }
 
-static int launch(const struct isolate_params *p, int agent_fd,
-        const char *const *command, size_t n, pid_t *ret_pid, struct err *err)
+static int launch(const struct isolate_params *p, int agent_fd, int err_fd,
+        const char *command, pid_t *ret_pid, struct err *err)
 {
     struct plan *plan = calloc(1, sizeof(*plan));
     pid_t pid;
@@ -365,10 +367,11 @@ static int launch(const struct isolate_params *p, int agent_fd,
         return err_set(err, ERR_MEMORY, "no memory for a qube");
     plan->p = p;
     plan->agent_fd = agent_fd;
+    plan->err_fd = err_fd;
     plan->texts = BUF_INIT(0);
     r = resolve_all(plan, err);
     if (r == 0)
-        r = add_all(plan, command, n, err);
+        r = add_all(plan, command, err);
     if (r == 0) {
         pid = fork();
         if (pid == 0)
@@ -385,7 +388,6 @@ static int launch(const struct isolate_params *p, int agent_fd,
 int isolate_start(const struct isolate_params *p, int agent_fd, pid_t *ret_pid,
         struct err *err)
 {
-    static const char *const agent[] = {ISOLATE_PROGRAMS "/qair-agent"};
     int r;
 
     if (!text_is_name(span_str(p->name), LIMIT_NAME_MAX) || !p->programs)
@@ -394,13 +396,14 @@ int isolate_start(const struct isolate_params *p, int agent_fd, pid_t *ret_pid,
         r = err_set(err, ERR_NOT_FOUND,
                 "qubes need bubblewrap: apt-get install bubblewrap");
     else
-        r = launch(p, agent_fd, agent, ARRAY_LEN(agent), ret_pid, err);
+        r = launch(
+                p, agent_fd, -1, ISOLATE_PROGRAMS "/qair-agent", ret_pid, err);
     (void)close(agent_fd);
     return r;
 }
 
 /* Why an empty qube did not start, as far as the machine can tell. */
-static int explain(struct err *err)
+static int explain(const char *said, struct err *err)
 {
     static const struct {
         const char *path;
@@ -429,25 +432,49 @@ static int explain(struct err *err)
                     switches[i].hint);
     }
     return err_set(err, ERR_UNSUPPORTED,
-            "bubblewrap cannot start a qube here (its message is above); in "
-            "a container, allow user namespaces and mounts");
+            "no qube can start here (%s); in a container, allow user "
+            "namespaces and mounts",
+            *said ? said : "bwrap said nothing");
 }
 
-int isolate_check(struct err *err)
+/* The first line that the probe wrote, and then its end. */
+static void read_line(int fd, char *ret, size_t cap)
 {
-    static const char *const nothing[] = {"/usr/bin/true"};
-    const struct isolate_params p = {.name = "probe"};
-    pid_t pid;
+    char text[ERR_MSG_MAX];
+    const char *end;
+    size_t len = 0;
+    ssize_t n;
+
+    while (len < sizeof(text) &&
+            (n = read(fd, text + len, sizeof(text) - len)) > 0)
+        len += (size_t)n;
+    end = len ? memchr(text, '\n', len) : NULL;
+    text_format_safe(SPAN(text, end ? (size_t)(end - text) : len), ret, cap);
+}
+
+int isolate_check(uid_t uid, gid_t gid, struct err *err)
+{
+    const struct isolate_params p = {.name = "probe", .uid = uid, .gid = gid};
+    char said[96];
     int status = 0;
+    int fds[2];
+    pid_t pid;
     int r;
 
     if (access(BWRAP, X_OK) < 0)
         return err_set(err, ERR_NOT_FOUND,
                 "qubes need bubblewrap: apt-get install bubblewrap");
-    r = launch(&p, -1, nothing, ARRAY_LEN(nothing), &pid, err);
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return err_errno(err, "pipe");
+    r = launch(&p, -1, fds[1], "/usr/bin/true", &pid, err);
+    (void)close(fds[1]);
+    if (r == 0) {
+        read_line(fds[0], said, sizeof(said));
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+        }
+    }
+    (void)close(fds[0]);
     if (r)
         return r;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    return status == 0 ? 0 : explain(err);
+    return status == 0 ? 0 : explain(said, err);
 }

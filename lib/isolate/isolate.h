@@ -51,10 +51,11 @@ struct isolate_params {
 };
 
 /*
- * True start of an empty qube, to learn once whether this machine can: 0, or
- * an error that says what to install or to switch on.
+ * Starts an empty qube and waits for its end (some 10 ms), to learn once
+ * whether this machine can, with that uid outside: 0, or an error that says
+ * what to install or to switch on.
  */
-int isolate_check(struct err *err) MUST_CHECK;
+int isolate_check(uid_t uid, gid_t gid, struct err *err) MUST_CHECK;
 /*
  * Starts the qube and returns at once; agent_fd is taken in any case.  ret_pid
  * is the child to wait for: when it ends, the qube is gone (SIGKILL to it

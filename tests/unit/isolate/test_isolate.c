@@ -8,11 +8,13 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -259,6 +261,58 @@ static void bad_parameters_are_refused(void **state)
     assert_int_equal(pid, 0);
 }
 
+/* The text of isolate_check where bubblewrap is another file. */
+static void check_with(const char *bwrap, char *ret, size_t cap)
+{
+    int fds[2];
+    ssize_t n;
+    pid_t pid;
+
+    assert_int_equal(pipe(fds), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct err err = {.msg = "it works"};
+
+        if (unshare(CLONE_NEWNS) < 0 ||
+                mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+                mount(bwrap, "/usr/bin/bwrap", NULL, MS_BIND, NULL) < 0)
+            _exit(1);
+        (void)!isolate_check(QUBE_UID, QUBE_UID, &err);
+        (void)!write(fds[1], err.msg, strlen(err.msg));
+        _exit(0);
+    }
+    (void)close(fds[1]);
+    n = read(fds[0], ret, cap - 1);
+    ret[n > 0 ? n : 0] = '\0';
+    (void)close(fds[0]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void machine_without_qubes_is_told_what_to_do(void **state)
+{
+    char text[ERR_MSG_MAX];
+    char path[128];
+    FILE *f;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    check_with("/etc/passwd", text, sizeof(text)); /* not executable */
+    assert_string_equal(
+            text, "qubes need bubblewrap: apt-get install bubblewrap");
+    (void)snprintf(path, sizeof(path), "%s/bwrap", dir);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    (void)fputs("#!/bin/sh\necho 'bwrap: no way' >&2\nexit 1\n", f);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(path, 0755), 0);
+    check_with(path, text, sizeof(text));
+    assert_non_null(strstr(text, "(bwrap: no way)"));
+    assert_non_null(strstr(text, "namespaces"));
+    check_with("/usr/bin/true", text, sizeof(text));
+    assert_string_equal(text, "it works");
+}
+
 static int clean(void **state)
 {
     char command[128];
@@ -276,6 +330,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(home_in_memory_is_forgotten),
             cmocka_unit_test(killed_qube_takes_everything_with_it),
             cmocka_unit_test(bad_parameters_are_refused),
+            cmocka_unit_test(machine_without_qubes_is_told_what_to_do),
     };
     struct err err;
 
@@ -283,7 +338,8 @@ int main(int argc, char **argv)
         return 2;
     programs = dirname(realpath(argv[1], NULL));
     (void)snprintf(home, sizeof(home), "%s/home", dir);
-    if (isolate_check(&err)) {
+    if (isolate_check(geteuid() == 0 ? QUBE_UID : 0,
+                geteuid() == 0 ? QUBE_UID : 0, &err)) {
         (void)printf("skipped: %s\n", err.msg);
         return 77;
     }
