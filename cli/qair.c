@@ -13,6 +13,7 @@
 static const struct cli_noun *const nouns[] = {
         &noun_call,
         &noun_key,
+        &noun_log,
         &noun_policy,
         &noun_qube,
         &noun_sign,

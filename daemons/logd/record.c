@@ -35,38 +35,6 @@ static int check_permitted(uint8_t peer, uint8_t kind,
             msg_role_name(peer), statement_kind_name(statement));
 }
 
-/* Each predicate is read as strictly as its reader will. */
-static int check_predicate(const struct statement *s, struct err *err)
-{
-    union {
-        struct statement_call call;
-        struct statement_decision decision;
-        struct statement_sign sign;
-        struct statement_channel channel;
-        struct statement_event event;
-    } v;
-
-    switch (s->kind) {
-    case STATEMENT_CALL:
-        return statement_call_parse(s, &v.call, err);
-    case STATEMENT_DECISION:
-        return statement_decision_parse(s, &v.decision, err);
-    case STATEMENT_SIGN:
-        return statement_sign_parse(s, &v.sign, err);
-    case STATEMENT_CHANNEL:
-        return statement_channel_parse(s, &v.channel, err);
-    case STATEMENT_EVENT:
-        return statement_event_parse(s, &v.event, err);
-    case STATEMENT_OTHER:
-    case STATEMENT_ZONE:
-    case STATEMENT_KEY:
-    case STATEMENT_REFERENCE:
-    case STATEMENT_KIND_COUNT:
-        return 0; /* permitted above, or not */
-    }
-    return 0;
-}
-
 /* The log key speaks of its own zone. */
 static int check_zone(
         const struct statement *s, const char *zone, struct err *err)
@@ -88,7 +56,7 @@ static int check_statement(const struct statement *s,
     int r = check_permitted(peer, m->kind, s->kind, err);
 
     if (r == 0)
-        r = check_predicate(s, err);
+        r = statement_check(s, err);
     return r == 0 ? check_zone(s, zone, err) : r;
 }
 

@@ -374,4 +374,10 @@ int statement_event_format(const struct statement_event *e, struct buf *ret,
 int statement_event_parse(const struct statement *s,
         struct statement_event *ret, struct err *err) MUST_CHECK;
 
+/*
+ * Reads the predicate of a call, decision, sign, channel or event as strictly
+ * as its *_parse, for its verdict alone; 0 for the other kinds.
+ */
+int statement_check(const struct statement *s, struct err *err) MUST_CHECK;
+
 #endif

@@ -525,3 +525,34 @@ int statement_event_parse(
         *ret = e;
     return r;
 }
+
+int statement_check(const struct statement *s, struct err *err)
+{
+    union {
+        struct statement_call call;
+        struct statement_decision decision;
+        struct statement_sign sign;
+        struct statement_channel channel;
+        struct statement_event event;
+    } v;
+
+    switch (s->kind) {
+    case STATEMENT_CALL:
+        return statement_call_parse(s, &v.call, err);
+    case STATEMENT_DECISION:
+        return statement_decision_parse(s, &v.decision, err);
+    case STATEMENT_SIGN:
+        return statement_sign_parse(s, &v.sign, err);
+    case STATEMENT_CHANNEL:
+        return statement_channel_parse(s, &v.channel, err);
+    case STATEMENT_EVENT:
+        return statement_event_parse(s, &v.event, err);
+    case STATEMENT_OTHER:
+    case STATEMENT_ZONE:
+    case STATEMENT_KEY:
+    case STATEMENT_REFERENCE:
+    case STATEMENT_KIND_COUNT:
+        return 0;
+    }
+    return 0;
+}

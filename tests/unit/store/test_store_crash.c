@@ -520,5 +520,6 @@ int main(void)
             cmocka_unit_test(a_damaged_journal_does_not_hide_what_is_visible),
     };
 
+    setvbuf(stdout, NULL, _IOLBF, 0); /* children do not print it again */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
