@@ -130,6 +130,8 @@ void world_init(struct world *w)
     assert_non_null(mkdtemp(w->dir));
     snprintf(path, sizeof path, "%s/keys", w->dir);
     OK(mkdir(path, 0700));
+    snprintf(w->run, sizeof w->run, "%s/run", w->dir);
+    OK(mkdir(w->run, 0700));
     w->events = BUF_INIT(LIMIT_EVIDENCE_MAX);
     w->told = BUF_INIT(LIMIT_STATEMENT_MAX);
     w->zone_file = BUF_INIT(LIMIT_EVIDENCE_MAX);
@@ -232,7 +234,7 @@ void world_launch(struct world *w)
     driver_bundle(&w->d, "events", &events, 1);
     driver_handle(&w->d, "tpm", proxy_start(w));
     driver_handle(&w->d, "keys", keys_dir(w));
-    dir = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir = open(w->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     OK(ipc_listen(dir, "key.sock", getuid(), getgid(), &fd, &err));
     driver_put(w->d.control, MSG_LISTEN, 0, &key, &fd, 1);
     close(fd);
@@ -240,7 +242,7 @@ void world_launch(struct world *w)
     w->calld = driver_peer(&w->d, MSG_ROLE_CALLD);
     w->netd = driver_peer(&w->d, MSG_ROLE_NETD);
     w->logd = driver_peer(&w->d, MSG_ROLE_LOGD);
-    OK(ipc_connect(w->dir, "key.sock", &w->admin, &err));
+    OK(ipc_connect(w->run, "key.sock", &w->admin, &err));
     driver_begin(&w->d);
 }
 

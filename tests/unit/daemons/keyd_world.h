@@ -19,7 +19,8 @@ extern const char *world_program;
 extern struct swtpm world_chip;
 
 struct world {
-    char dir[64];
+    char dir[64]; /* of the zone, for qair -z */
+    char run[80];
     struct swtpm chip;
     struct crypto_key *owner;
     struct buf events;
