@@ -116,13 +116,54 @@ static int load_zone(struct cli *cli, struct view *v, struct err *err)
     return v->policy ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 }
 
+/* For "%.*s". */
+#define S(span) (int)(span).len, (const char *)(span).ptr
+
 /* ---- check, hash -----------------------------------------------------------
  */
+
+static void add_doubt(void *ctx, const struct policy_doubt *d)
+{
+    json_t *list = ctx;
+
+    (void)json_array_append_new(
+            list, json_pack("{s:o, s:s}", "rule",
+                          json_sprintf("%.*s:%u", S(d->file), d->line), "doubt",
+                          d->what));
+}
+
+static void print_doubts(const json_t *doubts)
+{
+    const json_t *d;
+    size_t i;
+
+    json_array_foreach (doubts, i, d) {
+        (void)printf("doubt: %s: %s\n",
+                json_string_value(json_object_get(d, "rule")),
+                json_string_value(json_object_get(d, "doubt")));
+    }
+}
+
+/* A folder alone has no qubes to compare names with. */
+static int load_checked(struct cli *cli, const char *dir, struct view *v,
+        json_t *doubts, struct err *err)
+{
+    int r = load_bundle(cli, dir, v, err);
+
+    if (r == 0)
+        r = policy_new_from_bundle(buf_span(&v->bundle), &v->policy, err);
+    if (r == 0 && !dir)
+        r = policy_load_system(cli->zone_dir, &v->system, err);
+    if (r == 0 && policy_doubts(v->policy, v->system, add_doubt, doubts) < 0)
+        r = err_set(err, ERR_MEMORY, "out of memory");
+    return r;
+}
 
 static int run_check(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(view_fini) struct view v = {0};
     CLEANUP(json_free_ptr) json_t *j = NULL;
+    CLEANUP(json_free_ptr) json_t *doubts = json_array();
     struct err err = {.code = 0};
     struct args a;
     size_t n;
@@ -130,20 +171,19 @@ static int run_check(struct cli *cli, int argc, char **argv)
 
     if (!parse_args(cli, argc, argv, 0, 1, &a))
         return CLI_MISUSE;
-    r = load_bundle(cli, a.words[0], &v, &err);
-    if (r == 0)
-        r = policy_new_from_bundle(buf_span(&v.bundle), &v.policy, &err);
+    r = load_checked(cli, a.words[0], &v, doubts, &err);
     if (r < 0 && !a.json)
         return cli_fail(&err);
     n = v.policy ? policy_rule_count(v.policy) : 0;
     if (a.json) {
-        j = json_pack("{s:b, s:s*, s:I, s:s*}", "ok", r == 0, "error",
+        j = json_pack("{s:b, s:s*, s:I, s:s*, s:O}", "ok", r == 0, "error",
                 r < 0 ? err.msg : NULL, "rules", (json_int_t)n, "digest",
-                v.digest[0] ? v.digest : NULL);
+                v.digest[0] ? v.digest : NULL, "doubts", doubts);
         if (print_json(j) != CLI_OK || r < 0)
             return CLI_NO;
         return CLI_OK;
     }
+    print_doubts(doubts);
     (void)printf("ok: %zu rules in %zu files%s, sha256:%s\n", n,
             bundle_count(buf_span(&v.bundle)),
             n == 0 ? " (everything is denied)" : "", v.digest);
@@ -171,8 +211,6 @@ static int run_hash(struct cli *cli, int argc, char **argv)
 
 /* ---- eval, explain ---------------------------------------------------------
  */
-
-#define S(span) (int)(span).len, (const char *)(span).ptr
 
 static const char *verdict_name(enum policy_verdict v)
 {
@@ -373,7 +411,8 @@ static int run_batch(struct cli *cli, int argc, char **argv)
 
 static const struct cli_verb verbs[] = {
         {"check", "[DIR] [--json]",
-                "read the policy of DIR (default: the zone's policy.d)",
+                "read the policy of DIR (default: the zone's), tell what is "
+                "odd",
                 run_check},
         {"eval", "SOURCE TARGET SERVICE[+ARG] [--json]",
                 "what the zone's policy says to a call", run_eval},

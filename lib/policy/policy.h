@@ -206,4 +206,23 @@ void policy_explain(const struct policy *p, const struct policy_system *s,
         void (*show)(void *ctx, const struct policy_finding *finding),
         void *ctx, struct policy_result *ret);
 
+/* ---- doubts ------------------------------------------------------------ */
+
+struct policy_doubt {
+    struct span file;
+    unsigned line;
+    struct span text;
+    char what[ERR_MSG_MAX];
+};
+
+/*
+ * Shows rules that name a qube which is not there (s NULL: not looked at), and
+ * rules that an earlier one with the same words, or "* * * *", leaves without
+ * effect on a decision.  For a person; nothing is refused for it.  0 or
+ * ERR_MEMORY.
+ */
+int policy_doubts(const struct policy *p, const struct policy_system *s,
+        void (*show)(void *ctx, const struct policy_doubt *doubt), void *ctx)
+        MUST_CHECK;
+
 #endif

@@ -546,6 +546,54 @@ static void test_index_agrees_with_plain_search(void **state)
     policy_system_free(s);
 }
 
+/* ---- doubts ------------------------------------------------------------ */
+
+struct doubts {
+    char text[1024];
+    size_t len;
+};
+
+static void note_doubt(void *ctx, const struct policy_doubt *d)
+{
+    struct doubts *all = ctx;
+
+    all->len += (size_t)snprintf(all->text + all->len,
+            sizeof(all->text) - all->len, "%u %s\n", d->line, d->what);
+}
+
+static void test_doubts(void **state)
+{
+    struct policy_system *s = make_system();
+    struct policy *p = parse_text("s.A * work vault allow\n"
+                                  "s.A * work relay allow\n"
+                                  "s.A * wrok vault allow target=valt\n"
+                                  "s.A +x work vault deny\n"
+                                  "s.A * work vault deny\n"
+                                  "s.A * @tag:none @type:None deny\n"
+                                  "s.A * work @dispvm:none ask "
+                                  "default_target=@dispvm:no\n"
+                                  "* * * * deny\n"
+                                  "s.B * work vault allow\n");
+    struct doubts all = {.len = 0};
+
+    (void)state;
+    assert_int_equal(policy_doubts(p, s, note_doubt, &all), 0);
+    assert_string_equal(all.text,
+            "3 source 'wrok' is no qube of this zone\n"
+            "3 target= 'valt' is no qube of this zone\n"
+            "5 never decides: 50-test.policy:1 comes first\n"
+            "7 target 'none' is no qube of this zone\n"
+            "7 default_target= 'no' is no qube of this zone\n"
+            "9 never decides: 50-test.policy:8 comes first\n");
+    all = (struct doubts){.len = 0};
+    assert_int_equal(policy_doubts(p, NULL, note_doubt, &all), 0);
+    assert_string_equal(all.text,
+            "5 never decides: 50-test.policy:1 comes first\n"
+            "9 never decides: 50-test.policy:8 comes first\n");
+    policy_free(p);
+    policy_system_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -557,6 +605,7 @@ int main(void)
             cmocka_unit_test(test_reason_is_printable),
             cmocka_unit_test(test_notify_defaults),
             cmocka_unit_test(test_explain_tells_of_every_rule),
+            cmocka_unit_test(test_doubts),
             cmocka_unit_test(test_index_agrees_with_plain_search),
     };
 
