@@ -261,7 +261,7 @@ struct buf scene_cook(struct scene *s, struct recipe *r)
 
     fill_digest(r->sign.signature, &sig);
     fill_digest(r->sign.evidence, &ev);
-    if (!r->local)
+    if (!r->local && !r->unstated)
         fill_digest(r->sign.envelope, &env);
     if (statement_sign_format(&r->sign, &payload, &err))
         fail_msg("%s", err.msg);

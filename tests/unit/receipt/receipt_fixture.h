@@ -27,6 +27,7 @@ struct recipe {
     struct statement_sign sign;
     struct statement_call call;
     bool local;               /* no envelope at all */
+    bool unstated;            /* in the receipt, but not stated */
     bool drop_envelope;       /* stated, but not in the receipt */
     bool other_binder;        /* evidence made for another act */
     bool other_proof;         /* of the entry beside ours */

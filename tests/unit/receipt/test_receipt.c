@@ -206,6 +206,15 @@ static void stranger_without_envelope(struct recipe *r)
 {
     r->local = true;
 }
+static void unknown_origin(struct recipe *r)
+{
+    r->sign.requester_zone = r->call.origin = span_str("elsewhere");
+}
+static void envelope_nobody_stated(struct recipe *r)
+{
+    r->sign.requester_zone = span_str("server");
+    r->unstated = true;
+}
 static void unknown_key(struct recipe *r)
 {
     r->sign.key = span_str("other");
@@ -282,6 +291,8 @@ static const struct {
         {for_another_qube, RECEIPT_ENVELOPE, "is for builder"},
         {envelope_issued_later, RECEIPT_ENVELOPE, "after the signature"},
         {stranger_without_envelope, RECEIPT_ENVELOPE, "without its envelope"},
+        {unknown_origin, RECEIPT_ENVELOPE, "elsewhere is not in the pack"},
+        {envelope_nobody_stated, RECEIPT_ENVELOPE, "does not name"},
         {unknown_key, RECEIPT_KEY, "not in the pack"},
         {another_public_key, RECEIPT_KEY, "another public key"},
         {another_custody, RECEIPT_KEY, "in custody sealed"},
@@ -309,6 +320,43 @@ static void each_lie_is_caught_by_its_check(void **state)
         struct receipt_judgement j = judge(buf_span(&text), FIXTURE_ARTEFACT);
         assert_caught(&j, lies[i].caught_by, lies[i].why);
     }
+}
+
+static void keys_of_other_zones_are_not_believed(void **state)
+{
+    struct recipe r = scene_recipe(&scene, PROFILE_SSHSIG);
+    BUF text = scene_cook(&scene, &r);
+    struct receipt_judgement j;
+
+    (void)state;
+    (void)snprintf(scene.key.zone, sizeof(scene.key.zone), "thin");
+    scene_pack(&scene);
+    j = judge(buf_span(&text), FIXTURE_ARTEFACT);
+    assert_caught(&j, RECEIPT_KEY, "belongs to zone thin");
+}
+
+/* A true statement of the zone, but about something else; and no statement. */
+static void other_statements_are_no_receipt(void **state)
+{
+    struct recipe recipe = scene_recipe(&scene, PROFILE_SSHSIG);
+    BUF text = scene_cook(&scene, &recipe);
+    struct receipt r;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(receipt_parse(buf_span(&text), &r, &err), 0);
+    const struct span other[] = {
+            r.envelope, span_str("{}"), span_str("x"), SPAN_EMPTY};
+    for (size_t i = 0; i < ARRAY_LEN(other); i++) {
+        BUF bad = BUF_INIT(RECEIPT_MAX);
+        struct receipt_judgement j;
+
+        r.statement = other[i];
+        assert_int_equal(receipt_format(&r, &bad, &err), 0);
+        j = judge(buf_span(&bad), FIXTURE_ARTEFACT);
+        assert_caught(&j, RECEIPT_FORM, "statement: ");
+    }
+    receipt_fini(&r);
 }
 
 static void a_second_signature_file_is_not_the_stated_one(void **state)
@@ -380,6 +428,18 @@ static void a_state_that_was_not_approved_is_named(void **state)
     BUF text = scene_cook(&scene, &r);
     struct receipt_judgement j = judge(buf_span(&text), FIXTURE_ARTEFACT);
     assert_caught(&j, RECEIPT_EVIDENCE, "policy.d/30-sign.policy differs");
+    /* and a program that was not there */
+    machine_boot(m);
+    machine_measure(m, "conf", "zone.conf", "name = server\n");
+    machine_measure(m, "policy", "policy.d/30-sign.policy", "* * a c deny\n");
+    machine_measure(m, "program", "qair-keyd", "ELF");
+    machine_measure(m, "program", "qair-evil", "ELF");
+    machine_measure(m, "qube", "qubes.d/signer.conf", "type = AppVM\n");
+    machine_close(m);
+    r = scene_recipe(&scene, PROFILE_SSHSIG);
+    BUF worse = scene_cook(&scene, &r);
+    j = judge(buf_span(&worse), FIXTURE_ARTEFACT);
+    assert_caught(&j, RECEIPT_EVIDENCE, ", and 1 more");
 }
 
 static void revoked_zones_and_keys_are_not_believed(void **state)
@@ -488,6 +548,8 @@ int main(void)
             T(minisign_without_the_file_is_not_verified),
             T(a_call_inside_the_zone_has_no_envelope),
             T(each_lie_is_caught_by_its_check),
+            T(keys_of_other_zones_are_not_believed),
+            T(other_statements_are_no_receipt),
             T(a_second_signature_file_is_not_the_stated_one),
             T(a_comment_that_names_another_file_is_caught),
             T(another_file_is_not_what_was_signed),
