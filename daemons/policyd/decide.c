@@ -26,6 +26,9 @@ static void deny(const struct decide *d, const char *where, const char *reason,
 /* What the zone cannot do although its rules allow it; NULL: it can. */
 static const char *cannot(const struct policy_result *r, bool from_zone)
 {
+    /* Calls of a RemoteVM come with an envelope, or not at all. */
+    if (!from_zone && span_eq_str(r->source->type, "RemoteVM"))
+        return "a RemoteVM calls from its own zone alone";
     if (r->target.dispvm)
         return "this zone has no disposable qubes";
     if (span_eq_str(r->target.qube->type, "AdminVM"))

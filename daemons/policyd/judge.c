@@ -11,6 +11,7 @@ struct trial {
     uint64_t now;
     struct judge_call *c;
     struct err *err;
+    size_t peer_number; /* in the pack */
 };
 
 typedef enum judge_verdict check_fn(struct trial *t);
@@ -20,7 +21,7 @@ typedef enum judge_verdict check_fn(struct trial *t);
 
 static enum judge_verdict check_signature(struct trial *t)
 {
-    const struct pack_zone *zone;
+    const struct pack_zone *zone, *all;
     int r;
 
     if (!t->j->pack)
@@ -31,6 +32,8 @@ static enum judge_verdict check_signature(struct trial *t)
     if (!pack_zone_valid(zone, t->now))
         return refuse(t, "the calling zone's entry in the pack is revoked or "
                          "not valid now");
+    (void)pack_zones(t->j->pack, &all);
+    t->peer_number = (size_t)(zone - all);
     r = statement_open(t->envelope, zone->identity, &t->c->statement, t->err);
     if (r == 0)
         r = statement_call_parse(&t->c->statement, &t->c->call, t->err);
@@ -95,12 +98,15 @@ static enum judge_verdict check_source(struct trial *t)
 static enum judge_verdict check_replay(struct trial *t)
 {
     const struct statement_call *c = &t->c->call;
-    int r = replay_add(t->j->replay, c->call_id, c->deadline, t->now);
+    int r = replay_add(
+            t->j->replay, t->peer_number, c->call_id, c->deadline, t->now);
 
     if (r == ERR_EXISTS)
         return refuse(t, "the envelope was used before (replay)");
     if (r < 0)
-        return refuse(t, "too many calls within %d s", LIMIT_CALL_DEADLINE_S);
+        return refuse(t,
+                "too many calls from this zone, or from all, within %d s",
+                LIMIT_CALL_DEADLINE_S);
     return JUDGE_TRUE;
 }
 

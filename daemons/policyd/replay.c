@@ -11,6 +11,7 @@ struct entry {
     SLIST_ENTRY(entry) unused;
     uint8_t id[REPLAY_ID];
     uint64_t deadline;
+    size_t peer;
 };
 
 RB_HEAD(entry_tree, entry);
@@ -20,6 +21,8 @@ struct replay {
     struct entry_tree seen;
     struct entry_list unused;
     size_t count;
+    size_t share; /* of one peer */
+    size_t of_peer[LIMIT_ZONES_MAX];
     uint64_t swept; /* no deadline before this is left */
     struct entry entries[];
 };
@@ -39,6 +42,7 @@ struct replay *replay_new(size_t max)
 
     if (!r)
         return NULL;
+    r->share = (max + REPLAY_SHARES - 1) / REPLAY_SHARES;
     RB_INIT(&r->seen);
     SLIST_INIT(&r->unused);
     for (size_t i = 0; i < max; i++)
@@ -75,27 +79,37 @@ static void sweep(struct replay *r, uint64_t now)
             continue;
         RB_REMOVE(entry_tree, &r->seen, e);
         SLIST_INSERT_HEAD(&r->unused, e, unused);
+        r->of_peer[e->peer]--;
         r->count--;
     }
 }
 
-int replay_add(struct replay *r, const uint8_t id[static REPLAY_ID],
-        uint64_t deadline, uint64_t now)
+static bool has_room(const struct replay *r, size_t peer)
+{
+    return r->of_peer[peer] < r->share && !SLIST_EMPTY(&r->unused);
+}
+
+int replay_add(struct replay *r, size_t peer,
+        const uint8_t id[static REPLAY_ID], uint64_t deadline, uint64_t now)
 {
     struct entry *e, key;
 
     memcpy(key.id, id, REPLAY_ID);
     if (RB_FIND(entry_tree, &r->seen, &key))
         return ERR_EXISTS;
-    if (SLIST_EMPTY(&r->unused))
-        sweep(r, now);
-    e = SLIST_FIRST(&r->unused);
-    if (!e)
+    if (peer >= LIMIT_ZONES_MAX)
         return ERR_LIMIT;
+    if (!has_room(r, peer))
+        sweep(r, now);
+    if (!has_room(r, peer))
+        return ERR_LIMIT;
+    e = SLIST_FIRST(&r->unused);
     SLIST_REMOVE_HEAD(&r->unused, unused);
     memcpy(e->id, id, REPLAY_ID);
     e->deadline = deadline;
+    e->peer = peer;
     (void)RB_INSERT(entry_tree, &r->seen, e);
+    r->of_peer[peer]++;
     r->count++;
     return 0;
 }

@@ -39,7 +39,7 @@ static struct judge make_judge(void)
             .pack = f.pack,
             .no_pack = "none",
             .qubes = &f.qubes,
-            .replay = replay_new(8)};
+            .replay = replay_new(8 * REPLAY_SHARES)};
 
     assert_non_null(j.replay);
     return j;
@@ -380,7 +380,8 @@ static void test_local(void **state)
     struct policy *policy =
             fixture_policy("s.A * signer far allow autostart=no user=u\n"
                            "s.B * dom0 signer allow\n"
-                           "s.C * signer @default allow target=far");
+                           "s.C * signer @default allow target=far\n"
+                           "s.D * * * allow");
     const struct decide d = {
             .zone = "server", .policy = policy, .system = f.system};
     struct decide_text text;
@@ -411,6 +412,13 @@ static void test_local(void **state)
     assert_true(span_eq_str(m.zone, "other"));
     assert_true(span_eq_str(m.qube, "remote"));
     assert_true(span_eq_str(m.requested, "work"));
+
+    q = (struct msg_decide){.source = span_str("thin-work"),
+            .target = span_str("signer"),
+            .service = span_str("s.D")};
+    decide_local(&d, &q, &text, &m);
+    assert_int_equal(m.allow, 0);
+    assert_non_null(strstr(text.reason, "its own zone"));
 
     q = (struct msg_decide){.source = span_str("@adminvm"),
             .target = span_str("signer"),
