@@ -136,7 +136,9 @@ struct spec {
     const char *subject, *issuer;
     unsigned key, issuer_key; /* index into keys */
     const char *bc, *ku;      /* OpenSSL's notation; NULL: none */
-    const char *extra;        /* "critical,DER:..." for an unknown OID */
+    const char *extra;        /* an extension that nobody here understands */
+    const char *nc;           /* name constraints */
+    bool malformed;           /* key identifier that is no octet string */
     long from, until;
     int version;
 };
@@ -176,6 +178,19 @@ static void name_of(X509_NAME *n, const char *cn)
             1);
 }
 
+static void add_malformed(X509 *x)
+{
+    ASN1_OCTET_STRING *data = ASN1_OCTET_STRING_new();
+    X509_EXTENSION *e;
+
+    assert_int_equal(
+            ASN1_OCTET_STRING_set(data, (const uint8_t *)"\x05\x01", 2), 1);
+    e = X509_EXTENSION_create_by_NID(NULL, NID_subject_key_identifier, 0, data);
+    assert_int_equal(X509_add_ext(x, e, -1), 1);
+    X509_EXTENSION_free(e);
+    ASN1_OCTET_STRING_free(data);
+}
+
 static struct crypto_cert *make(const struct spec *s)
 {
     X509 *x = X509_new();
@@ -196,6 +211,10 @@ static struct crypto_cert *make(const struct spec *s)
         add_ext(x, NID_key_usage, s->ku);
     if (s->extra)
         add_ext(x, NID_netscape_comment, s->extra);
+    if (s->nc)
+        add_ext(x, NID_name_constraints, s->nc);
+    if (s->malformed)
+        add_malformed(x);
     assert_true(X509_sign(x, keys[s->issuer_key]->pkey, EVP_sha256()) > 0);
     len = i2d_X509(x, &der);
     c = crypto_cert_from_der(SPAN(der, (size_t)len));
@@ -279,6 +298,9 @@ static void bad_paths_are_refused(void **state)
     REFUSED(leaf, s.extra = "critical,unknown here");
     REFUSED(inter, s.extra = "critical,unknown here");
     REFUSED(root, s.extra = "critical,unknown here");
+    REFUSED(inter, s.nc = "permitted;DNS:example.org");
+    REFUSED(root, s.nc = "critical,permitted;DNS:example.org");
+    REFUSED(leaf, s.malformed = true);
     REFUSED(leaf, s.version = 1);
     REFUSED(inter, s.version = 1);
 #undef REFUSED

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #define KEY CLEANUP(crypto_key_free_ptr) struct crypto_key
+#define PUB CLEANUP(crypto_pub_free_ptr) struct crypto_pub
 #define BUF CLEANUP(buf_fini) struct buf
 
 static const struct {
@@ -207,6 +208,7 @@ static void keys_that_do_not_fit_are_refused(void **state)
             .name = span_str("a")};
     BUF out = BUF_INIT(PROFILE_TEXT_MAX);
     struct profile_sig sigs[PROFILE_STEPS_MAX] = {0};
+    uint8_t modulus[256];
     struct err err;
 
     (void)state;
@@ -215,9 +217,127 @@ static void keys_that_do_not_fit_are_refused(void **state)
     assert_int_equal(profile_format_pub(PROFILE_MINISIGN, span_str("k"), r.key,
                              &out, &err),
             ERR_UNSUPPORTED);
+    memset(modulus, 0xff, sizeof(modulus));
+    PUB *rsa = crypto_pub_rsa(SPAN_OF(modulus), 65537);
+    assert_non_null(rsa);
+    assert_int_equal(profile_format_ssh_pub(rsa, SPAN_EMPTY, &out, &err),
+            ERR_UNSUPPORTED);
     assert_int_equal(out.len, 0);
+    assert_int_equal(
+            profile_format_ssh_pub(r.key, span_str("me"), &out, &err), 0);
+    assert_int_equal(memcmp(out.ptr, "ecdsa-sha2-nistp256 AAAA", 24), 0);
+    assert_string_equal(out.ptr + out.len - 5, "= me\n");
     assert_false(profile_takes_key(PROFILE_SSHSIG, CRYPTO_RSA));
     assert_false(profile_takes_key(PROFILE_SSHSIG, CRYPTO_P384));
+}
+
+/* ---- blobs that ssh-keygen never writes -------------------------------- */
+
+struct pair {
+    uint8_t r[40], s[40];
+    size_t r_len, s_len;
+};
+
+/* An armoured file by key with these bytes as its two numbers. */
+static struct buf forge(const struct crypto_key *k, const struct pair *p)
+{
+    uint8_t point[65], part[256], blob[512], raw[128];
+    struct wire_writer key = wire_writer_of(part, sizeof(part));
+    struct wire_writer nums = wire_writer_of(raw, sizeof(raw));
+    struct wire_writer w = wire_writer_of(blob, sizeof(blob));
+    struct buf text = BUF_INIT(PROFILE_TEXT_MAX);
+    char b64[TEXT_B64_SIZE(sizeof(blob))];
+    size_t len;
+
+    assert_int_equal(
+            crypto_pub_raw(crypto_key_pub(k), point, sizeof(point), &len), 0);
+    wire_put_vec32be(&key, span_str("ecdsa-sha2-nistp256"));
+    wire_put_vec32be(&key, span_str("nistp256"));
+    wire_put_vec32be(&key, SPAN(point, len));
+    wire_put_vec32be(&nums, SPAN(p->r, p->r_len));
+    wire_put_vec32be(&nums, SPAN(p->s, p->s_len));
+    wire_put_bytes(&w, (const uint8_t *)"SSHSIG", 6);
+    wire_put_u32be(&w, 1);
+    wire_put_vec32be(&w, SPAN(part, key.len));
+    wire_put_vec32be(&w, span_str("file"));
+    wire_put_vec32be(&w, SPAN_EMPTY);
+    wire_put_vec32be(&w, span_str("sha512"));
+    wire_put_u32be(&w, (uint32_t)(4 + 19 + 4 + nums.len));
+    wire_put_vec32be(&w, span_str("ecdsa-sha2-nistp256"));
+    wire_put_vec32be(&w, SPAN(raw, nums.len));
+    assert_false(w.overflow);
+    text_format_b64(SPAN(blob, w.len), b64);
+    buf_append_str(&text, "-----BEGIN SSH SIGNATURE-----\n");
+    for (size_t i = 0; i < strlen(b64); i += 70)
+        buf_printf(&text, "%.70s\n", b64 + i);
+    buf_append_str(&text, "-----END SSH SIGNATURE-----\n");
+    return text;
+}
+
+static void put_number(const uint8_t half[32], uint8_t *ret, size_t *ret_len)
+{
+    size_t skip = 0, sign;
+
+    while (half[skip] == 0)
+        skip++;
+    sign = half[skip] >> 7;
+    ret[0] = 0;
+    memcpy(ret + sign, half + skip, 32 - skip);
+    *ret_len = sign + 32 - skip;
+}
+
+static void needless_zero(struct pair *p)
+{
+    memmove(p->r + 1, p->r, p->r_len++);
+    p->r[0] = 0;
+}
+static void too_long(struct pair *p)
+{
+    memset(p->s, 1, p->s_len = 34);
+}
+static void negative(struct pair *p)
+{
+    p->s[0] |= 0x80;
+}
+static void zero(struct pair *p)
+{
+    p->r_len = 0;
+}
+static void lone_zero(struct pair *p)
+{
+    p->r[0] = 0;
+    p->r_len = 1;
+}
+
+static void ecdsa_numbers_have_one_spelling(void **state)
+{
+    static void (*const changes[])(struct pair *) = {
+            NULL, needless_zero, too_long, negative, zero, lone_zero};
+    KEY *k = crypto_key_generate(CRYPTO_P256);
+    struct profile_digests d = digests_of(PROFILE_SSHSIG, span_str("a"));
+    struct profile_request q = {.id = PROFILE_SSHSIG,
+            .key = crypto_key_pub(k),
+            .digests = &d,
+            .name = span_str("a")};
+    BUF tbs = BUF_INIT(PROFILE_TBS_MAX);
+    uint8_t raw[64];
+    struct err err;
+
+    (void)state;
+    assert_int_equal(profile_tbs(&q, 0, NULL, &tbs, &err), 0);
+    assert_int_equal(crypto_sign(k, buf_span(&tbs), raw), 0);
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        struct pair p;
+
+        put_number(raw, p.r, &p.r_len);
+        put_number(raw + 32, p.s, &p.s_len);
+        if (changes[i])
+            changes[i](&p);
+        BUF text = forge(k, &p);
+        assert_int_equal(profile_verify(PROFILE_SSHSIG, q.key, &d,
+                                 buf_span(&text), NULL, &err),
+                changes[i] ? ERR_SYNTAX : 0);
+    }
 }
 
 static void there_is_no_step_behind_the_last(void **state)
@@ -355,6 +475,7 @@ int main(void)
             cmocka_unit_test(other_spellings_are_refused),
             cmocka_unit_test(a_signature_of_one_profile_is_none_of_the_other),
             cmocka_unit_test(keys_that_do_not_fit_are_refused),
+            cmocka_unit_test(ecdsa_numbers_have_one_spelling),
             cmocka_unit_test(there_is_no_step_behind_the_last),
             cmocka_unit_test(artefact_names_cannot_forge_a_comment),
             cmocka_unit_test(stream_does_not_care_how_bytes_arrive),
