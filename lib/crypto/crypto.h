@@ -120,7 +120,8 @@ enum crypto_scheme {
 };
 /*
  * 0, or ERR_MISMATCH.  For ED25519 hash is ignored and data is the message;
- * for the others data is the message too and is hashed here.
+ * for the others data is the message too and is hashed here.  ERR_UNSUPPORTED
+ * for a scheme that is not the key's, and for SHA-1 and BLAKE2b.
  */
 int crypto_verify(const struct crypto_pub *k, enum crypto_scheme scheme,
         enum crypto_hash hash, struct span data, struct span sig) MUST_CHECK;
@@ -184,7 +185,10 @@ bool crypto_cert_valid_at(const struct crypto_cert *c, uint64_t unix_s);
 /* Both ends of the validity in unix seconds; ERR_SYNTAX when not a time. */
 int crypto_cert_validity(const struct crypto_cert *c, uint64_t *ret_not_before,
         uint64_t *ret_not_after) MUST_CHECK;
-/* 0 when signed by k, else ERR_MISMATCH; nothing else is looked at. */
+/*
+ * 0 when signed by k, else ERR_MISMATCH; nothing else is looked at.  SHA-1 is
+ * good enough here: makers signed EK certificates with it.
+ */
 int crypto_cert_verify(const struct crypto_cert *c, const struct crypto_pub *k)
         MUST_CHECK;
 bool crypto_cert_has_eku(const struct crypto_cert *c, const char *oid);
@@ -199,7 +203,9 @@ int crypto_cert_tpm_san(const struct crypto_cert *c, const char *oid, char *ret,
 /*
  * Path from leaf over inters to one of roots at a time: signatures, validity,
  * basic constraints, key usage, names; a critical extension that is not
- * understood is a refusal (SAN is understood).  0 or ERR_MISMATCH with reason.
+ * understood is a refusal (SAN is understood), and so are name constraints.
+ * A signature picks the issuer, roots first; at most 8 links.  0 or
+ * ERR_MISMATCH with reason.
  */
 int crypto_cert_path(const struct crypto_cert *leaf,
         struct crypto_cert *const *inters, size_t n_inters,
