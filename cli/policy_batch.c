@@ -169,8 +169,12 @@ static int get_qubes(struct job *j, const json_t *line, struct err *err)
     n_tags = 0;
     json_object_foreach (domains, name, v) {
         r = get_qube(name, v, j->tags + n_tags, &j->qubes[j->n_qubes], err);
-        if (r < 0)
-            return err_prefix(err, r, "domain '%.40s'", name);
+        if (r < 0) {
+            char safe[64];
+
+            text_format_safe(span_str(name), safe, sizeof(safe));
+            return err_prefix(err, r, "domain '%s'", safe);
+        }
         n_tags += j->qubes[j->n_qubes++].n_tags;
     }
     return 0;
@@ -320,6 +324,7 @@ static json_t *answer_ask(
             r->autostart, "notify", r->notify);
 }
 
+/* reason: printable ASCII, or there would be no answer. */
 static json_t *answer_deny(const char *cls, const char *reason, bool notify)
 {
     return json_pack("{s:s, s:s, s:s, s:b}", "result", "deny", "class", cls,

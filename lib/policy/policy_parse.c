@@ -555,9 +555,12 @@ static int check_unique(
         v[i] = &files[i];
     qsort(v, n, sizeof(struct policy_file *), cmp_file);
     for (size_t i = 1; i < n; i++) {
-        if (cmp_file(&v[i - 1], &v[i]) == 0)
-            return err_set(err, ERR_EXISTS, "two files are named '%.*s'",
-                    (int)v[i]->name.len, v[i]->name.ptr);
+        char name[64];
+
+        if (cmp_file(&v[i - 1], &v[i]) != 0)
+            continue;
+        text_format_safe(v[i]->name, name, sizeof(name));
+        return err_set(err, ERR_EXISTS, "two files are named '%s'", name);
     }
     return 0;
 }

@@ -97,4 +97,41 @@ is 'batch of a bad line denies' 0 '"class":"request"' \
 is 'batch of no file' 1 'No such file' "$qair" policy batch "$dir/none"
 is 'batch into a full disk' 1 'cannot write' \
     sh -c "'$qair' policy batch '$dir/batch' > /dev/full"
+
+# One bad line after the other: each gets its deny, and none ends the batch.
+cat > "$dir/bad" <<'EOF'
+{}
+{"files":[]}
+{"files":{"a.policy":1}}
+{"files":{"a.policy":"x"}}
+{"files":{},"system_info":7}
+{"files":{},"system_info":{"domains":[]}}
+{"files":{},"system_info":{"domains":{"a":1}}}
+{"files":{},"system_info":{"domains":{"a":{"tags":"x"}}}}
+{"files":{},"system_info":{"domains":{"a":{"tags":[1]}}}}
+{"files":{},"system_info":{"domains":{"a":{"type":1}}}}
+{"files":{},"system_info":{"domains":{"a":{"internal":"yes"}}}}
+{"files":{},"system_info":{"domains":{"a":{"power_state":false}}}}
+{"files":{},"system_info":{"domains":{"xäääääääääääääääääääääääääääääääääääää":1}}}
+{"files":{},"system_info":{"domains":{"ä b":{}}},"source":"a","target":"","service":"s"}
+{"files":{},"system_info":{"domains":{}}}
+{"files":{},"system_info":{"domains":{}},"source":"a"}
+{"files":{},"system_info":{"domains":{}},"source":null,"target":"a","service":"s"}
+{"files":{},"system_info":{"domains":{}},"source":"a","target":"a","service":7}
+{"files":{},"system_info":{"domains":{}},"source":"a","target":"a","service":"s","requested_source":1}
+{"files":{},"files":{},"system_info":{"domains":{}},"source":"a","target":"a","service":"s"}
+{"files":{"a.policy":"\u0000"},"system_info":{"domains":{}},"source":"dom0","target":"a","service":"s"}
+{"files":{"\u00e4.policy":""},"system_info":{"domains":{}},"source":"dom0","target":"a","service":"s"}
+{"files":{},"compat":[],"system_info":{"domains":{}},"source":"dom0","target":"a","service":"s"}
+{"files":{},"system_info":{"domains":{}},"source":"dom0","target":"\ud800","service":"s"}
+"text"
+[[[[[[[[[[
+EOF
+printf '\377\376\n\000\n{"files":{}' >> "$dir/bad"
+lines=$(($(wc -l < "$dir/bad") + 1))
+is 'every bad line gets a deny' 0 "$lines" sh -c \
+    "'$qair' policy batch '$dir/bad' | grep -c '^{\"class\":\"[a-z]*\",.*\"result\":\"deny\"}\$'"
+echo '{"files":{"a.policy":"* * * z allow user=u"},"system_info":{"domains":{"a":{},"z":{"type":"RemoteVM","zone":"far","remote_name":"y","power_state":"Running"}}},"source":"a","target":"z","service":"s.A"}' > "$dir/zone"
+is 'batch of a zone RemoteVM' 0 '"target=z","zone=far","remote_name=y"' \
+    "$qair" policy batch "$dir/zone"
 echo "1..$n"
