@@ -21,6 +21,23 @@ bool policy_arena_copy(struct policy_arena *a, struct span s, struct span *ret)
         MUST_CHECK;
 void policy_arena_fini(struct policy_arena *a);
 
+/* ---- names of files (policy_name.c) ------------------------------------ */
+
+/* Byte order. */
+int policy_name_cmp(struct span a, struct span b);
+bool policy_name_has_prefix(struct span s, struct span prefix);
+bool policy_name_has_suffix(struct span s, const char *suffix);
+/* The part of name behind dir, if that is one file name; else empty. */
+struct span policy_name_in_dir(struct span name, struct span dir);
+/* a-z 0-9 _ . - only. */
+bool policy_name_is_file(struct span base);
+/*
+ * Simplifies "." and ".." and doubled slashes of path into buf.  False when
+ * it is absolute, leaves the folder, or is too long.
+ */
+bool policy_name_normalise(struct span path, char *buf, size_t cap, size_t *ret)
+        MUST_CHECK;
+
 /* ---- designations of qubes (policy_token.c) ---------------------------- */
 
 enum policy_token_kind {

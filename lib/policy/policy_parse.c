@@ -47,86 +47,6 @@ static int fail(const struct parse *ps, const struct frame *f, int code,
     return err_set(ps->err, code, "%s:%u: %s", name, f->line, text);
 }
 
-/* ---- names -------------------------------------------------------------- */
-
-static int cmp_span(struct span a, struct span b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int c = n ? memcmp(a.ptr, b.ptr, n) : 0;
-
-    return c ? c : (a.len > b.len) - (a.len < b.len);
-}
-
-static bool has_prefix(struct span s, struct span prefix)
-{
-    return s.len >= prefix.len && span_eq(SPAN(s.ptr, prefix.len), prefix);
-}
-
-static bool has_suffix(struct span s, const char *suffix)
-{
-    size_t n = strlen(suffix);
-
-    return s.len >= n && memcmp(s.ptr + s.len - n, suffix, n) == 0;
-}
-
-/* The part of name behind dir, if that is one file name; else empty. */
-static struct span name_in_dir(struct span name, struct span dir)
-{
-    struct span base;
-
-    if (!has_prefix(name, dir))
-        return SPAN_EMPTY;
-    base = SPAN(name.ptr + dir.len, name.len - dir.len);
-    return base.len == 0 || memchr(base.ptr, '/', base.len) ? SPAN_EMPTY : base;
-}
-
-static bool is_file_name(struct span base)
-{
-    for (size_t i = 0; i < base.len; i++) {
-        uint8_t c = base.ptr[i];
-
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_' &&
-                c != '.' && c != '-')
-            return false;
-    }
-    return true;
-}
-
-/*
- * Simplifies "." and ".." and doubled slashes of path into buf.  False when
- * it is absolute, leaves the folder, or is too long.
- */
-static bool normalise_path(struct span path, char *buf, size_t cap, size_t *ret)
-{
-    size_t len = 0, i = 0;
-
-    if (path.len == 0 || path.ptr[0] == '/' || path.len >= cap)
-        return false;
-    while (i < path.len) {
-        const uint8_t *end = memchr(path.ptr + i, '/', path.len - i);
-        size_t n = end ? (size_t)(end - path.ptr) - i : path.len - i;
-        struct span part = SPAN(path.ptr + i, n);
-
-        i += n + 1;
-        if (n == 0 || span_eq_str(part, "."))
-            continue;
-        if (span_eq_str(part, "..")) {
-            if (len == 0)
-                return false;
-            while (len > 0 && buf[len - 1] != '/')
-                len--;
-            len -= len > 0;
-            continue;
-        }
-        if (len > 0)
-            buf[len++] = '/';
-        memcpy(buf + len, part.ptr, n);
-        len += n;
-    }
-    *ret = len;
-    return true;
-}
-
 static const struct policy_file *find_file(
         const struct parse *ps, bool compat, struct span name)
 {
@@ -187,7 +107,7 @@ static int open_file(struct parse *ps, const struct frame *up,
 
 static int cmp_file(const void *a, const void *b)
 {
-    return cmp_span((*(const struct policy_file *const *)a)->name,
+    return policy_name_cmp((*(const struct policy_file *const *)a)->name,
             (*(const struct policy_file *const *)b)->name);
 }
 
@@ -209,12 +129,13 @@ static int read_dir(struct parse *ps, const struct frame *up, struct span dir)
         return err_set(ps->err, ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < all->n_files; i++) {
         struct span name = all->files[i].name;
-        struct span base = name_in_dir(name, dir);
+        struct span base = policy_name_in_dir(name, dir);
 
-        exists |= has_prefix(name, dir);
-        if (base.len == 0 || base.ptr[0] == '.' || !has_suffix(base, ".policy"))
+        exists |= policy_name_has_prefix(name, dir);
+        if (base.len == 0 || base.ptr[0] == '.' ||
+                !policy_name_has_suffix(base, ".policy"))
             continue;
-        if (!is_file_name(base)) {
+        if (!policy_name_is_file(base)) {
             char safe[64];
 
             text_format_safe(name, safe, sizeof(safe));
@@ -244,7 +165,7 @@ static int resolve(const struct parse *ps, const struct frame *f,
 {
     size_t len;
 
-    if (!normalise_path(path, buf, PATH_CAP, &len))
+    if (!policy_name_normalise(path, buf, PATH_CAP, &len))
         return fail(ps, f, ERR_SYNTAX, "'%.*s' is not inside the policy folder",
                 (int)path.len, path.ptr);
     *ret = SPAN(buf, len);
@@ -360,7 +281,7 @@ static bool is_legacy_name(struct span name)
     if (name.len == 0 || name.ptr[0] == '.')
         return false;
     for (size_t i = 0; i < ARRAY_LEN(skipped); i++) {
-        if (has_suffix(name, skipped[i]))
+        if (policy_name_has_suffix(name, skipped[i]))
             return false;
     }
     return true;
@@ -372,11 +293,11 @@ static int cmp_legacy(const void *a, const void *b)
     const struct legacy *x = a, *y = b;
     bool x_any = span_eq_str(x->argument, "*");
     bool y_any = span_eq_str(y->argument, "*");
-    int c = cmp_span(x->service, y->service);
+    int c = policy_name_cmp(x->service, y->service);
 
     if (c == 0)
         c = x_any - y_any;
-    return c ? c : cmp_span(x->argument, y->argument);
+    return c ? c : policy_name_cmp(x->argument, y->argument);
 }
 
 static size_t list_legacy(const struct parse *ps, struct legacy *list)

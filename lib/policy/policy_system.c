@@ -7,23 +7,15 @@
 #define QUBE_NAME_MAX  63 /* qrexec's name fields are 64 bytes with NUL */
 #define QUBE_VALUE_MAX 255
 
-static int span_cmp(struct span a, struct span b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int c = n ? memcmp(a.ptr, b.ptr, n) : 0;
-
-    return c ? c : (a.len > b.len) - (a.len < b.len);
-}
-
 static int cmp_name(const void *a, const void *b)
 {
-    return span_cmp((*(const struct policy_qube *const *)a)->name,
+    return policy_name_cmp((*(const struct policy_qube *const *)a)->name,
             (*(const struct policy_qube *const *)b)->name);
 }
 
 static int cmp_uuid(const void *a, const void *b)
 {
-    return span_cmp((*(const struct policy_qube *const *)a)->uuid,
+    return policy_name_cmp((*(const struct policy_qube *const *)a)->uuid,
             (*(const struct policy_qube *const *)b)->uuid);
 }
 
