@@ -40,6 +40,7 @@ static void send_call(struct netd *d, struct call *c, struct conn *via)
     }
     c->fd = -1;
     c->conn = via->serial;
+    c->give_up_ms = c->deadline_ms; /* the far side may start a qube first */
     buf_fini(&c->envelope);
 }
 
@@ -83,9 +84,10 @@ bool call_is_waiting(const struct netd *d, const char *zone)
 static int check_open(
         const struct netd *d, const struct msg_open *o, struct err *err)
 {
-    const struct pack_zone *z = pack_zone(d->pack, o->zone);
-
-    if (z == NULL || !pack_zone_valid(z, role_now()))
+    if (d->pack == NULL)
+        return err_set(
+                err, ERR_DENIED, "the pack is not used: %s", d->pack_reason);
+    if (netd_zone(d, o->zone) == NULL)
         return err_set(err, ERR_DENIED, "zone %.*s is not in the pack",
                 (int)o->zone.len, (const char *)o->zone.ptr);
     if (span_eq_str(o->zone, role_zone(d->role)))
@@ -99,13 +101,20 @@ static int check_open(
     return 0;
 }
 
-/* The earlier of the call's own deadline and what a channel may take. */
-static uint64_t give_up_at(uint64_t deadline)
+/* check_open has seen that it is not past; the answer is no later than what
+ * the target's policyd would take. */
+static uint64_t mono_deadline(uint64_t deadline)
 {
-    uint64_t left = (deadline - role_now()) * 1000;
-    uint64_t now = netd_now().mono_ms;
+    uint64_t left = deadline - role_now();
 
-    return now + (left < NETD_WAIT_MS ? left : NETD_WAIT_MS);
+    if (left > LIMIT_CALL_DEADLINE_S)
+        left = LIMIT_CALL_DEADLINE_S;
+    return netd_now().mono_ms + left * 1000;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 void call_on_open(struct role *r, const struct role_msg *m)
@@ -129,7 +138,8 @@ void call_on_open(struct role *r, const struct role_msg *m)
         role_fatal(r, "out of memory");
     memcpy(c->zone, o->zone.ptr, o->zone.len); /* a name of the pack fits */
     c->fd = TAKE_FD(m->fds->fd[0]);
-    c->give_up_ms = give_up_at(o->deadline);
+    c->deadline_ms = mono_deadline(o->deadline);
+    c->give_up_ms = earlier(c->deadline_ms, netd_now().mono_ms + NETD_WAIT_MS);
     TAILQ_INSERT_TAIL(&d->calls, c, entry);
     d->n_calls++;
     dial_for(d, c->zone);
@@ -221,8 +231,7 @@ void call_incoming(
     int fds[2];
 
     if (a == NULL ||
-            socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-                    fds) != 0) {
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
         free(a);
         (void)channel_refuse(c->ch, stream, span_str("netd"),
                 span_str("out of descriptors"), &now);

@@ -12,8 +12,8 @@ bool cert_is_pending(const struct netd *d)
 /* Zones of the pack that may have channels now. */
 static size_t copy_zones(const struct netd *d, struct channel_zone *ret)
 {
-    const struct pack_zone *z;
-    size_t n = pack_zones(d->pack, &z), kept = 0;
+    const struct pack_zone *z = NULL;
+    size_t n = d->pack != NULL ? pack_zones(d->pack, &z) : 0, kept = 0;
     uint64_t now = role_now();
 
     for (size_t i = 0; i < n && kept < LIMIT_ZONES_MAX; i++) {
@@ -50,6 +50,11 @@ int cert_rebuild(struct netd *d, struct err *err)
 {
     if (d->context == NULL)
         return 0; /* made with the next certificate */
+    if (d->pack == NULL) {
+        channel_context_unref(d->context);
+        d->context = NULL;
+        return 0;
+    }
     struct channel_context *c =
             make_context(d, d->key, buf_span(&d->cert), err);
     if (c == NULL)

@@ -455,12 +455,9 @@ void conn_check_pack(struct netd *d)
     struct conn *c;
 
     TAILQ_FOREACH (c, &d->conns, entry) {
-        const struct pack_zone *z;
         if (c->closed || (!c->known && c->peer == NULL))
             continue;
-        z = pack_zone(d->pack, span_str(channel_peer(c->ch)));
-        /* Its identity may have changed, too: then it has to come again. */
-        if (z == NULL || !pack_zone_valid(z, role_now()))
+        if (netd_zone(d, span_str(channel_peer(c->ch))) == NULL)
             conn_end(c, ERR_DENIED, "the pack no longer vouches for the zone");
     }
 }

@@ -64,7 +64,7 @@ static int find_address(struct netd *d, const char *zone, struct conf_addr *ret,
         struct err *err)
 {
     const struct conf_addr *a = conf_peer_find(d->conf, span_str(zone));
-    const struct pack_zone *z = pack_zone(d->pack, span_str(zone));
+    const struct pack_zone *z = netd_zone(d, span_str(zone));
 
     if (a != NULL) {
         *ret = *a;

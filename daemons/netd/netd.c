@@ -41,6 +41,14 @@ void netd_text(char *ret, size_t cap, struct span text)
     ret[n] = '\0';
 }
 
+const struct pack_zone *netd_zone(const struct netd *d, struct span name)
+{
+    const struct pack_zone *z =
+            d->pack != NULL ? pack_zone(d->pack, name) : NULL;
+
+    return z != NULL && pack_zone_valid(z, role_now()) ? z : NULL;
+}
+
 /* ---- configuration --------------------------------------------------- */
 
 static int load_conf(struct netd *d, struct err *err)
@@ -56,31 +64,31 @@ static int load_conf(struct netd *d, struct err *err)
         return err_set(err, ERR_NOT_FOUND, "no zone.conf was handed over");
     }
     int rc = conf_zone_parse(text, conf, err);
-    if (rc == 0)
+    if (rc == 0 && conf->owner_len > 0) {
         owner = crypto_pub_from_spki(SPAN(conf->owner, conf->owner_len));
-    if (rc == 0 && owner == NULL)
-        rc = err_set(err, ERR_SYNTAX, "zone.conf: no owner's key");
+        if (owner == NULL)
+            rc = err_set(err, ERR_SYNTAX, "zone.conf: malformed owner's key");
+    }
     if (rc != 0) {
         free(conf);
         return rc;
     }
     free(d->conf);
     d->conf = conf;
-    /* The pack in use borrows the former key: it is replaced with it. */
-    if (d->owner == NULL || !crypto_pub_eq(owner, d->owner)) {
-        pack_free(TAKE_PTR(d->pack));
-        crypto_pub_free(d->owner);
-        d->owner = owner;
-    } else {
-        crypto_pub_free(owner);
-    }
+    /* The pack in use borrows the former key: it goes with it. */
+    pack_free(TAKE_PTR(d->pack));
+    crypto_pub_free(d->owner);
+    d->owner = owner;
     return 0;
 }
 
-static int load_pack(struct netd *d, struct err *err)
+static int read_pack(struct netd *d, struct err *err)
 {
     struct bundle_iter it = bundle_iter_of(role_bundle(d->role, "pack"));
     struct bundle_file file;
+
+    if (d->owner == NULL)
+        return err_set(err, ERR_NOT_FOUND, "zone.conf names no owner");
     struct pack *p = pack_new(d->owner);
     int rc = p != NULL ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 
@@ -90,11 +98,25 @@ static int load_pack(struct netd *d, struct err *err)
         rc = pack_check(p, err);
     if (rc != 0) {
         pack_free(p);
-        return err_prefix(err, rc, "pack");
+        return rc;
     }
     pack_free(d->pack);
     d->pack = p;
+    d->pack_reason[0] = '\0';
     return 0;
+}
+
+/* A pack is right or it is not used; without one everybody is refused, and
+ * told why. */
+static void load_pack(struct netd *d)
+{
+    struct err err = {0};
+
+    if (read_pack(d, &err) == 0)
+        return;
+    role_log(d->role, "pack: %s", err.msg);
+    if (d->pack == NULL)
+        netd_text(d->pack_reason, sizeof(d->pack_reason), span_str(err.msg));
 }
 
 static int on_reload(struct role *r, const char *name, struct err *err)
@@ -104,17 +126,10 @@ static int on_reload(struct role *r, const char *name, struct err *err)
 
     if (strcmp(name, "conf") == 0)
         rc = load_conf(d, err);
-    if (rc == 0 && (strcmp(name, "pack") == 0 || d->pack == NULL))
-        rc = load_pack(d, err);
-    /* An owner whose pack is not there: nobody is known. */
-    if (d->pack == NULL)
-        d->pack = pack_new(d->owner);
-    if (d->pack == NULL)
-        role_fatal(r, "out of memory");
+    if (strcmp(name, "pack") == 0 || d->pack == NULL)
+        load_pack(d);
     conn_check_pack(d);
-    if (rc == 0)
-        rc = cert_rebuild(d, err);
-    return rc;
+    return rc != 0 ? rc : cert_rebuild(d, err);
 }
 
 /* ---- status ---------------------------------------------------------- */
@@ -237,7 +252,7 @@ static int on_start(struct role *r, struct err *err)
     (void)signal(SIGPIPE, SIG_IGN);
     int rc = load_conf(d, err);
     if (rc == 0)
-        rc = load_pack(d, err);
+        load_pack(d);
     if (rc == 0)
         rc = conn_listen(d, err);
     if (rc == 0)

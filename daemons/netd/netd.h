@@ -98,7 +98,8 @@ struct call {
     int fd;              /* until it is sent */
     uint64_t conn;       /* serial once sent, 0 before */
     uint32_t stream;
-    uint64_t give_up_ms;
+    uint64_t deadline_ms; /* of the call itself */
+    uint64_t give_up_ms;  /* deadline, or sooner while it waits */
 };
 TAILQ_HEAD(calls, call);
 
@@ -107,8 +108,9 @@ struct netd {
     sd_event *event;
     sd_event_source *tick;
     struct conf_zone *conf;
-    struct crypto_pub *owner;
-    struct pack *pack;
+    struct crypto_pub *owner;        /* NULL: zone.conf names none yet */
+    struct pack *pack;               /* NULL: nobody is known */
+    char pack_reason[NETD_TEXT_MAX]; /* why */
 
     /* cert.c */
     struct channel_context *context; /* NULL: not now */
@@ -142,6 +144,8 @@ struct netd {
 };
 
 struct channel_time netd_now(void);
+/* The zone as the pack has it, if it may have channels now; else NULL. */
+const struct pack_zone *netd_zone(const struct netd *d, struct span name);
 /* For display and headers: printable, cut. */
 void netd_text(char *ret, size_t cap, struct span text);
 

@@ -94,7 +94,8 @@ void record_accepted(struct conn *c, unsigned round)
     append(c->d, &s, c->serial, true);
 }
 
-/* A stranger can cause refusals at will, and must not fill the log. */
+/* A stranger can cause refusals at will, and must fill neither the log nor
+ * the disk behind stderr. */
 static bool may_record_refusal(struct netd *d)
 {
     uint64_t now = netd_now().mono_ms;
@@ -121,6 +122,7 @@ static void refuse(
 
     if (!may_record_refusal(d))
         return;
+    role_log(d->role, "channel refused: %s", reason);
     (void)snprintf(text, sizeof(text), "%s", reason);
     if (d->records_left_out > 0)
         (void)snprintf(text, sizeof(text), "%s (and %u more before)", reason,
@@ -137,11 +139,11 @@ void record_closed(struct conn *c, int code, const char *reason)
     struct statement_channel s = about(c,
             c->recorded ? STATEMENT_CHANNEL_CLOSED : STATEMENT_CHANNEL_REFUSED);
 
-    role_log(c->d->role, "channel with %s (%s) %s: %s%s%s%s%s",
-            channel_peer(c->ch)[0] != '\0' ? channel_peer(c->ch) : "a stranger",
-            c->addr, c->recorded ? "closed" : "refused", reason,
-            own ? "; " : "", own ? c->where : "", own ? ": " : "",
-            own ? c->reason : "");
+    if (c->known || c->peer != NULL)
+        role_log(c->d->role, "channel with %s (%s) %s: %s%s%s%s%s",
+                channel_peer(c->ch), c->addr,
+                c->recorded ? "closed" : "refused", reason, own ? "; " : "",
+                own ? c->where : "", own ? ": " : "", own ? c->reason : "");
     s.where = span_str(own ? c->where : "netd");
     if (c->recorded) {
         s.reason = line(text, sizeof(text), own ? c->reason : reason);

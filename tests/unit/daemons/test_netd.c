@@ -40,6 +40,7 @@ struct zone {
     bool log_slow;     /* logd keeps the request */
     bool refuse_calls; /* calld */
     bool mute_attestd;
+    bool broken_pack; /* at start */
     /* what happened */
     unsigned certs, quotes, appraisals;
     unsigned records[STATEMENT_CHANNEL_EVENT_COUNT];
@@ -247,17 +248,27 @@ static void zone_init(struct zone *z, const char *name)
     z->estate.zone.since = (uint64_t)time(NULL) - 100;
 }
 
-static void put_pack(struct world *w, struct zone *z, bool whole)
+enum pack_kind { PACK_WHOLE, PACK_ALONE, PACK_BROKEN };
+
+static void put_pack(struct world *w, struct zone *z, enum pack_kind kind)
 {
-    const struct driver_file files[] = {
+    const struct driver_file whole[] = {
             {"zones/server.json", buf_span(&w->server.file)},
             {"zones/thin.json", buf_span(&w->thin.file)},
     };
-    const struct driver_file own[] = {
+    const struct driver_file alone[] = {
             {z == &w->thin ? "zones/thin.json" : "zones/server.json",
                     buf_span(&z->file)},
     };
-    driver_bundle(&z->d, "pack", whole ? files : own, whole ? 2 : 1);
+    const struct driver_file broken[] = {
+            {"zones/server.json", span_str("{}")},
+            {"zones/thin.json", buf_span(&w->thin.file)},
+    };
+    driver_bundle(&z->d, "pack",
+            kind == PACK_WHOLE   ? whole
+            : kind == PACK_ALONE ? alone
+                                 : broken,
+            kind == PACK_ALONE ? 1 : 2);
 }
 
 static void put_admin(struct world *w, struct zone *z)
@@ -293,7 +304,7 @@ static void zone_start(struct world *w, struct zone *z, unsigned reattest_s)
     driver_start(&z->d, program, z->estate.zone.name);
     driver_bundle(&z->d, "conf",
             &(struct driver_file){"zone.conf", span_str(z->conf)}, 1);
-    put_pack(w, z, true);
+    put_pack(w, z, z->broken_pack ? PACK_BROKEN : PACK_WHOLE);
     for (size_t i = 0; i < LINKS; i++)
         z->link[i] = driver_peer(&z->d, roles[i]);
     if (z == &w->server) {
@@ -318,7 +329,7 @@ static void make_listener(struct world *w)
     w->port = ntohs(a.sin_port);
 }
 
-static struct world *world_new(unsigned reattest_s)
+static struct world *world_prepare(void)
 {
     struct world *w = calloc(1, sizeof(*w));
 
@@ -333,6 +344,13 @@ static struct world *world_new(unsigned reattest_s)
     make_listener(w);
     (void)snprintf(w->dir, sizeof(w->dir), "/tmp/qair-netd-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
+    return w;
+}
+
+static struct world *world_new(unsigned reattest_s)
+{
+    struct world *w = world_prepare();
+
     zone_start(w, &w->thin, reattest_s);
     zone_start(w, &w->server, reattest_s);
     return w;
@@ -581,7 +599,7 @@ static void zone_that_leaves_the_pack_is_cut_off(void **state)
 
     int fd = open_call(w, "server", "envelope");
     serve_until(w, &w->thin.answers, 1);
-    put_pack(w, &w->thin, false);
+    put_pack(w, &w->thin, PACK_ALONE);
     serve_until(w, &w->thin.records[STATEMENT_CHANNEL_CLOSED], 1);
     int more = open_call(w, "server", "envelope");
     serve_until(w, &w->thin.answers, 2);
@@ -589,6 +607,34 @@ static void zone_that_leaves_the_pack_is_cut_off(void **state)
     assert_non_null(strstr(w->thin.reason, "not in the pack"));
     (void)close(fd);
     (void)close(more);
+    world_free(w);
+}
+
+static void broken_pack_is_not_used(void **state)
+{
+    struct world *w = world_prepare();
+    (void)state;
+
+    w->thin.broken_pack = true;
+    zone_start(w, &w->thin, 300);
+    zone_start(w, &w->server, 300);
+    int fd = open_call(w, "server", "envelope");
+    serve_until(w, &w->thin.answers, 1);
+    assert_int_equal(w->thin.answer, MSG_REFUSED);
+    assert_string_equal(w->thin.where, "netd");
+    if (strstr(w->thin.reason, "the pack is not used: ") == NULL)
+        fail_msg("%s", w->thin.reason);
+    (void)close(fd);
+    /* The right one comes: used at once.  Broken again: the right one stays. */
+    put_pack(w, &w->thin, PACK_WHOLE);
+    usleep(600000);
+    for (unsigned n = 2; n <= 3; n++) {
+        fd = open_call(w, "server", "envelope");
+        serve_until(w, &w->thin.answers, n);
+        assert_int_equal(w->thin.answer, MSG_OK);
+        (void)close(fd);
+        put_pack(w, &w->thin, PACK_BROKEN);
+    }
     world_free(w);
 }
 
@@ -732,6 +778,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(no_call_before_the_record),
             cmocka_unit_test(state_that_falls_cuts_streams_and_is_recorded),
             cmocka_unit_test(zone_that_leaves_the_pack_is_cut_off),
+            cmocka_unit_test(broken_pack_is_not_used),
             cmocka_unit_test(peer_that_is_not_there_is_a_quick_refusal),
             cmocka_unit_test(strangers_do_not_hold_back_the_zone),
             cmocka_unit_test(dead_attestd_does_not_hang_the_caller),
