@@ -7,8 +7,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define CPU_S 120 /* tens of gigabytes: nobody signs more in one piece */
 
 enum { CHILD_ARTEFACT = 0, CHILD_ANSWER = 1 };
 
@@ -33,11 +36,13 @@ _Noreturn static void child_read(struct profile_stream *s)
 _Noreturn static void child(
         struct keyd_ring *ring, enum profile_id profile, int artefact, int out)
 {
+    static const struct rlimit cpu = {.rlim_cur = CPU_S, .rlim_max = CPU_S};
     struct profile_stream *s;
 
     /* seeds are gone (MADV_WIPEONFORK); now descriptors: TPM, links, keys */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || dup2(artefact, 0) < 0 ||
-            dup2(out, 1) < 0 || close_range(3, ~0u, 0) < 0)
+            dup2(out, 1) < 0 || close_range(3, ~0u, 0) < 0 ||
+            setrlimit(RLIMIT_CPU, &cpu) < 0)
         _exit(1);
     keyd_ring_fini(ring);
     s = profile_begin(profile);
