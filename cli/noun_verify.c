@@ -126,23 +126,6 @@ static int print_json(const struct options *o,
     return rc;
 }
 
-static int load_owner(
-        const struct options *o, struct crypto_pub **ret, struct err *err)
-{
-    char path[4096];
-    int n;
-
-    if (o->owner)
-        return pack_load_owner(o->owner, ret, err);
-    n = snprintf(path, sizeof(path), "%s/owner.pub", o->pack);
-    if (n < 0 || (size_t)n >= sizeof(path))
-        return err_set(err, ERR_LIMIT, "name of the pack is too long");
-    (void)fprintf(stderr,
-            "qair: owner's key taken from the pack itself; --owner FILE names "
-            "a trusted one\n");
-    return pack_load_owner(path, ret, err);
-}
-
 static int verify(const struct options *o, struct err *err)
 {
     CLEANUP(buf_fini) struct buf receipt = BUF_INIT(RECEIPT_MAX);
@@ -151,7 +134,7 @@ static int verify(const struct options *o, struct err *err)
     struct profile_digests digests;
     struct receipt_input in = {.time = o->time};
     struct receipt_judgement j;
-    int rc = load_owner(o, &owner, err);
+    int rc = pack_load_owner_for(o->owner, o->pack, &owner, err);
 
     if (rc == 0)
         rc = pack_load_folder(o->pack, owner, &pack, err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* qair zone: make, run and look at a zone.  The verbs of enrolment are in
- * zone_enrol.c. */
+ * zone_enrol.c and, the owner's, in pack_enrol.c. */
 #include "cli_admin.h"
+#include "pack_enrol.h"
 #include "zone_enrol.h"
 #include "zone_init.h"
 #include "zone_process.h"
@@ -244,6 +245,7 @@ static const struct cli_verb verbs[] = {
                 zone_status},
         {"reload", "", "take the pack's files as they are now", zone_reload},
         {"enrol", ZONE_ENROL_ARGS, ZONE_ENROL_HELP, zone_enrol},
+        {"challenge", ZONE_CHALLENGE_ARGS, ZONE_CHALLENGE_HELP, zone_challenge},
         {"answer", ZONE_ANSWER_ARGS, ZONE_ANSWER_HELP, zone_answer},
         {0},
 };

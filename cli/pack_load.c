@@ -25,7 +25,7 @@ int pack_load_owner(const char *path, struct crypto_pub **ret, struct err *err)
 
 /* One file of the pack under the name that it has there. */
 static int add_file(struct pack *p, const char *dir, const char *folder,
-        const char *file, struct err *err)
+        const char *file, const char *skip, struct err *err)
 {
     CLEANUP(buf_fini) struct buf bytes = BUF_INIT(LIMIT_CONF_FILE_MAX);
     char path[4096], name[512];
@@ -35,6 +35,8 @@ static int add_file(struct pack *p, const char *dir, const char *folder,
     if (n < 0 || (size_t)n >= sizeof(name) || m < 0 ||
             (size_t)m >= sizeof(path))
         return err_set(err, ERR_LIMIT, "name of a file in %s is too long", dir);
+    if (skip && strcmp(name, skip) == 0)
+        return 0;
     rc = buf_load(&bytes, AT_FDCWD, path, err);
     return rc ? rc : pack_add(p, span_str(name), buf_span(&bytes), err);
 }
@@ -46,8 +48,8 @@ static bool is_entry(const char *name)
     return name[0] != '.' && len > 5 && strcmp(name + len - 5, ".json") == 0;
 }
 
-static int add_folder(
-        struct pack *p, const char *dir, const char *folder, struct err *err)
+static int add_folder(struct pack *p, const char *dir, const char *folder,
+        const char *skip, struct err *err)
 {
     char path[4096];
     int n = snprintf(path, sizeof(path), "%s/%s", dir, folder), rc = 0;
@@ -63,27 +65,57 @@ static int add_folder(
         return err_errno(err, "%s", path);
     while (rc == 0 && (e = readdir(d)) != NULL) {
         if (is_entry(e->d_name))
-            rc = add_file(p, dir, folder, e->d_name, err);
+            rc = add_file(p, dir, folder, e->d_name, skip, err);
     }
     (void)closedir(d);
     return rc;
 }
 
-int pack_load_folder(const char *dir, const struct crypto_pub *owner,
-        struct pack **ret, struct err *err)
+int pack_load_files(const char *dir, const struct crypto_pub *owner,
+        const char *skip, struct pack **ret, struct err *err)
 {
     CLEANUP(pack_free_ptr) struct pack *p = pack_new(owner);
-    const struct pack_zone *zones;
     int rc = p ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(folders); i++)
-        rc = add_folder(p, dir, folders[i], err);
-    if (rc == 0)
-        rc = pack_check(p, err);
+        rc = add_folder(p, dir, folders[i], skip, err);
+    if (rc)
+        return err_prefix(err, rc, "pack %s", dir);
+    *ret = TAKE_PTR(p);
+    return 0;
+}
+
+int pack_load_folder(const char *dir, const struct crypto_pub *owner,
+        struct pack **ret, struct err *err)
+{
+    CLEANUP(pack_free_ptr) struct pack *p = NULL;
+    const struct pack_zone *zones;
+    int rc = pack_load_files(dir, owner, NULL, &p, err);
+
+    if (rc)
+        return rc;
+    rc = pack_check(p, err);
     if (rc)
         return err_prefix(err, rc, "pack %s", dir);
     if (pack_zones(p, &zones) == 0)
         return err_set(err, ERR_NOT_FOUND, "no zones/*.json in pack %s", dir);
     *ret = TAKE_PTR(p);
     return 0;
+}
+
+int pack_load_owner_for(const char *owner, const char *pack,
+        struct crypto_pub **ret, struct err *err)
+{
+    char path[4096];
+    int n;
+
+    if (owner)
+        return pack_load_owner(owner, ret, err);
+    n = snprintf(path, sizeof(path), "%s/owner.pub", pack);
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return err_set(err, ERR_LIMIT, "name of the pack is too long");
+    (void)fprintf(stderr,
+            "qair: owner's key taken from the pack itself; --owner FILE names "
+            "a trusted one\n");
+    return pack_load_owner(path, ret, err);
 }

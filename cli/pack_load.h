@@ -15,5 +15,12 @@ int pack_load_owner(const char *path, struct crypto_pub **ret, struct err *err)
  */
 int pack_load_folder(const char *dir, const struct crypto_pub *owner,
         struct pack **ret, struct err *err) MUST_CHECK;
+/* The same without "skip" ("zones/server.json"; NULL: nothing is left out),
+ * not yet checked as a whole, and without a zone for all it cares. */
+int pack_load_files(const char *dir, const struct crypto_pub *owner,
+        const char *skip, struct pack **ret, struct err *err) MUST_CHECK;
+/* --owner FILE, or what the pack itself says, with a word about that. */
+int pack_load_owner_for(const char *owner, const char *pack,
+        struct crypto_pub **ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 static const struct cli_noun *const nouns[] = {
+        &noun_attest,
         &noun_call,
         &noun_key,
         &noun_log,
+        &noun_pack,
         &noun_policy,
         &noun_qube,
         &noun_sign,

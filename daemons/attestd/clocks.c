@@ -34,11 +34,9 @@ struct appraise_previous clocks_get(
 static bool is_later(
         const struct evidence_clock *a, const struct evidence_clock *b)
 {
-    if (a->resets != b->resets)
-        return a->resets > b->resets;
-    if (a->restarts != b->restarts)
-        return a->restarts > b->restarts;
-    return a->clock > b->clock;
+    int boot = evidence_tpm_boot_cmp(a, b);
+
+    return boot ? boot > 0 : a->clock > b->clock;
 }
 
 /* A place for a new zone; the zones of the pack are no more than there are

@@ -195,16 +195,14 @@ static bool check_clock(struct work *w)
     const struct evidence_clock *is = &w->e.quote.clock;
     char want[64], got[64];
     bool back;
+    int boot;
 
     if (!w->in->previous.known)
         return true;
-    if (is->resets != was->resets)
-        back = is->resets < was->resets;
-    else if (is->restarts != was->restarts)
-        back = is->restarts < was->restarts;
-    else
-        back = is->safe && was->safe && is->clock < was->clock &&
-               was->clock - is->clock > CLOCK_SLACK_MS;
+    boot = evidence_tpm_boot_cmp(is, was);
+    back = boot < 0 ||
+           (boot == 0 && is->safe && was->safe && is->clock < was->clock &&
+                   was->clock - is->clock > CLOCK_SLACK_MS);
     if (!back)
         return true;
     (void)snprintf(want, sizeof(want), "reset %u, restart %u, %llu ms or later",

@@ -191,6 +191,19 @@ void evidence_tpm_format_selection(const struct evidence_selection *s,
 
 /* ---- attestations (10.12) -------------------------------------------- */
 
+static int serial_cmp(uint32_t a, uint32_t b)
+{
+    return a == b ? 0 : (a - b) >> 31 ? -1 : 1;
+}
+
+int evidence_tpm_boot_cmp(
+        const struct evidence_clock *a, const struct evidence_clock *b)
+{
+    int c = serial_cmp(a->resets, b->resets);
+
+    return c ? c : serial_cmp(a->restarts, b->restarts);
+}
+
 static const char *attest_name(uint16_t type)
 {
     static const struct {

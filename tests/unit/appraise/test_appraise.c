@@ -223,6 +223,9 @@ static const struct {
         {"from before a resume",
                 {.clock = 1, .resets = 5, .restarts = 1, .safe = true}, false},
         {"after a reboot", {.clock = 2000000, .resets = 4, .safe = true}, true},
+        /* The TPM adds a constant: 5 is 0xfffffffe + 7. */
+        {"after a reboot at which the count wrapped",
+                {.clock = 2000000, .resets = 0xfffffffe, .safe = true}, true},
         {"unsafe clock", {.clock = 2000000, .resets = 5, .safe = false}, true},
 };
 

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* qair attest: evidence, its appraisal, and approving a state. */
+#include "appraise.h"
+#include "cli.h"
+#include "pack_load.h"
+#include "pack_options.h"
+#include "pack_store.h"
+#include "statement.h"
+#include "zone_enrol.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+struct loaded {
+    struct buf bytes;
+    struct evidence e;
+};
+
+static void loaded_fini(struct loaded *l)
+{
+    buf_fini(&l->bytes);
+}
+
+static int load(const char *path, struct loaded *ret, struct err *err)
+{
+    int r;
+
+    ret->bytes = BUF_INIT(LIMIT_EVIDENCE_MAX);
+    r = buf_load(&ret->bytes, AT_FDCWD, path, err);
+    if (r == 0)
+        r = evidence_parse(buf_span(&ret->bytes), &ret->e, err);
+    return r == 0 ? 0 : err_prefix(err, r, "%s", path);
+}
+
+/* Evidence names no zone: the attestation key says whose it is. */
+static const struct pack_zone *zone_of(
+        const struct pack *p, const struct evidence *e)
+{
+    const struct pack_zone *z;
+    size_t n = pack_zones(p, &z);
+
+    for (size_t i = 0; i < n; i++) {
+        if (span_eq(e->ak, SPAN(z[i].ak, z[i].ak_len)))
+            return &z[i];
+    }
+    return NULL;
+}
+
+static int find_zone(const struct pack *p, const struct evidence *e,
+        const struct pack_zone **ret, struct err *err)
+{
+    *ret = zone_of(p, e);
+    return *ret ? 0
+                : err_set(err, ERR_NOT_FOUND,
+                          "no zone of the pack has this attestation key; enrol "
+                          "it first (qair zone challenge)");
+}
+
+static void print_files(const struct evidence_events *v)
+{
+    for (size_t i = 0; i < v->n; i++) {
+        const struct evidence_event *f = &v->event[i];
+        char hex[TEXT_HEX_SIZE(CRYPTO_SHA256_SIZE)];
+
+        text_format_hex(SPAN_OF(f->sha256), hex);
+        (void)printf("%-8.*s %s %8" PRIu64 " %.*s\n", (int)f->kind.len,
+                (const char *)f->kind.ptr, hex, f->size, (int)f->name.len,
+                (const char *)f->name.ptr);
+    }
+}
+
+static void print_findings(const struct appraisal *a)
+{
+    char line[APPRAISE_CLAIM_MAX + 2 * APPRAISE_VALUE_MAX + 80];
+
+    for (size_t i = 0; i < a->n_findings; i++) {
+        appraise_format(&a->finding[i], line, sizeof(line));
+        (void)printf("  %s\n", line);
+    }
+    if (a->n_more)
+        (void)printf("  and %zu more\n", a->n_more);
+}
+
+/* ---- show ------------------------------------------------------------ */
+
+static bool put_event(struct json_t *list, const struct evidence_event *f)
+{
+    struct json_t *o = statement_add_object(list);
+
+    return o && statement_put_text(o, "kind", f->kind) &&
+           statement_put_text(o, "name", f->name) &&
+           statement_put_hex(o, "sha256", SPAN_OF(f->sha256)) &&
+           statement_put_u64(o, "size", f->size);
+}
+
+static bool put_quote(struct json_t *o, const struct evidence *e,
+        const struct evidence_name *name)
+{
+    char selection[EVIDENCE_SELECTION_TEXT];
+
+    evidence_tpm_format_selection(&e->quote.selection, selection);
+    return statement_put_hex(o, "ak_name", SPAN(name->bytes, name->len)) &&
+           statement_put_hex(o, "binder", e->quote.extra) &&
+           statement_put_str(o, "pcrs", selection) &&
+           statement_put_hex(o, "pcr_digest", e->quote.pcr_digest) &&
+           statement_put_u64(o, "clock_ms", e->quote.clock.clock) &&
+           statement_put_u64(o, "resets", e->quote.clock.resets) &&
+           statement_put_u64(o, "restarts", e->quote.clock.restarts) &&
+           statement_put_bool(o, "clock_safe", e->quote.clock.safe);
+}
+
+static int show_json(const struct evidence *e, const struct evidence_name *name,
+        const struct evidence_events *v, struct err *err)
+{
+    CLEANUP(statement_json_free_ptr) struct json_t *o = statement_json_object();
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(1u << 20);
+    struct json_t *list = o ? statement_put_array(o, "files") : NULL;
+    bool ok = list && put_quote(o, e, name);
+    int r;
+
+    for (size_t i = 0; ok && i < v->n; i++)
+        ok = put_event(list, &v->event[i]);
+    if (!ok)
+        return err_set(err, ERR_MEMORY, "no memory to show it");
+    r = statement_json_format(o, &text, err);
+    if (r == 0)
+        (void)printf("%s\n", (const char *)text.ptr);
+    return r;
+}
+
+static void show_text(const struct evidence *e,
+        const struct evidence_name *name, const struct evidence_events *v)
+{
+    char selection[EVIDENCE_SELECTION_TEXT];
+    char hex[TEXT_HEX_SIZE(CRYPTO_HASH_MAX + 2)];
+
+    text_format_hex(SPAN(name->bytes, name->len), hex);
+    (void)printf("ak       %s\n", hex);
+    text_format_hex(e->quote.extra, hex);
+    (void)printf("binder   %s\n", hex);
+    evidence_tpm_format_selection(&e->quote.selection, selection);
+    text_format_hex(e->quote.pcr_digest, hex);
+    (void)printf("pcrs     %s %s\n", selection, hex);
+    (void)printf("clock    %" PRIu64 " ms, resets %" PRIu32
+                 ", restarts %" PRIu32 "%s\n",
+            e->quote.clock.clock, e->quote.clock.resets,
+            e->quote.clock.restarts, e->quote.clock.safe ? "" : " (not safe)");
+    print_files(v);
+}
+
+static int show(const struct pack_options *o, struct err *err)
+{
+    CLEANUP(loaded_fini) struct loaded l = {0};
+    CLEANUP(evidence_events_fini) struct evidence_events v = {0};
+    struct evidence_name name;
+    int r = load(o->arg[0], &l, err);
+
+    if (r == 0 && l.e.log.len)
+        r = evidence_events_parse(l.e.log, &v, err);
+    if (r == 0 && evidence_tpm_name(&l.e.ak_public, &name) != 0)
+        r = err_set(err, ERR_UNSUPPORTED, "attestation key is not usable");
+    if (r != 0)
+        return r;
+    if (o->json)
+        return show_json(&l.e, &name, &v, err);
+    show_text(&l.e, &name, &v);
+    return 0;
+}
+
+static int attest_show(struct cli *cli, int argc, char **argv)
+{
+    struct pack_options o;
+    struct err err = {0};
+    int r = pack_options_parse(cli, argc, argv, PACK_OPT_JSON, 0, 1, &o);
+
+    if (r != CLI_OK)
+        return r;
+    return show(&o, &err) == 0 ? CLI_OK : cli_fail(&err);
+}
+
+/* ---- verify ---------------------------------------------------------- */
+
+static bool put_findings(struct json_t *o, const struct appraisal *a)
+{
+    struct json_t *list = statement_put_array(o, "findings");
+
+    for (size_t i = 0; list && i < a->n_findings; i++) {
+        const struct appraise_finding *f = &a->finding[i];
+        struct json_t *item = statement_add_object(list);
+
+        if (!item ||
+                !statement_put_str(
+                        item, "reason", appraise_reason_name(f->reason)) ||
+                !statement_put_str(item, "claim", f->claim) ||
+                !statement_put_str(item, "expected", f->expected) ||
+                !statement_put_str(item, "actual", f->actual))
+            return false;
+    }
+    return list != NULL;
+}
+
+static int verdict_json(
+        const struct pack_zone *z, const struct appraisal *a, struct err *err)
+{
+    CLEANUP(statement_json_free_ptr) struct json_t *o = statement_json_object();
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(1u << 20);
+    int r;
+
+    if (!o || !statement_put_bool(o, "accept", a->accept) ||
+            !statement_put_bool(o, "genuine", a->genuine) ||
+            !statement_put_str(o, "zone", z->name) ||
+            !statement_put_str(o, "state", a->state) ||
+            !statement_put_hex(o, "evidence", SPAN_OF(a->evidence)) ||
+            !statement_put_u64(o, "more_findings", a->n_more) ||
+            !put_findings(o, a))
+        return err_set(err, ERR_MEMORY, "no memory for the verdict");
+    r = statement_json_format(o, &text, err);
+    if (r == 0)
+        (void)printf("%s\n", (const char *)text.ptr);
+    return r;
+}
+
+static void verdict_text(const struct pack_options *o,
+        const struct pack_zone *z, const struct appraisal *a)
+{
+    (void)printf("zone     %s\nstate    %s\n", z->name, a->state);
+    (void)printf("machine  %s\n",
+            !a->genuine     ? "not proved"
+            : o->has_binder ? "proved, for the binder that was given"
+                            : "proved, at an unknown time (no --binder)");
+    print_findings(a);
+}
+
+static int verify(
+        const struct pack_options *o, bool *ret_accept, struct err *err)
+{
+    CLEANUP(loaded_fini) struct loaded l = {0};
+    CLEANUP(crypto_pub_free_ptr) struct crypto_pub *owner = NULL;
+    CLEANUP(pack_free_ptr) struct pack *p = NULL;
+    struct appraise_input in = {.time = (uint64_t)time(NULL)};
+    static struct appraisal a;
+    int r = pack_load_owner_for(o->owner, o->pack, &owner, err);
+
+    if (r == 0)
+        r = pack_load_folder(o->pack, owner, &p, err);
+    if (r == 0)
+        r = load(o->arg[0], &l, err);
+    if (r == 0)
+        r = find_zone(p, &l.e, &in.zone, err);
+    if (r != 0)
+        return r;
+    in.evidence = buf_span(&l.bytes);
+    in.binder = SPAN_OF(o->binder);
+    in.reference = pack_reference(p, span_str(in.zone->name), in.time);
+    appraise(&in, &a);
+    *ret_accept = a.accept;
+    if (o->json)
+        return verdict_json(in.zone, &a, err);
+    verdict_text(o, in.zone, &a);
+    return 0;
+}
+
+static int attest_verify(struct cli *cli, int argc, char **argv)
+{
+    unsigned may =
+            PACK_OPT_PACK | PACK_OPT_OWNER | PACK_OPT_BINDER | PACK_OPT_JSON;
+    struct pack_options o;
+    struct err err = {0};
+    bool accept = false;
+    int r = pack_options_parse(cli, argc, argv, may, PACK_OPT_PACK, 1, &o);
+
+    if (r != CLI_OK)
+        return r;
+    if (verify(&o, &accept, &err) != 0)
+        return cli_fail(&err);
+    return accept ? CLI_OK : CLI_NO;
+}
+
+/* ---- reference ------------------------------------------------------- */
+
+/* What is approved now, and what changes against the approval in force. */
+static int print_approval(const struct pack *p, const struct pack_zone *z,
+        const struct evidence *e, struct appraise_input *in, struct err *err)
+{
+    CLEANUP(evidence_events_fini) struct evidence_events v = {0};
+    static struct appraisal a;
+    int r = evidence_events_parse(e->log, &v, err);
+
+    if (r != 0)
+        return r;
+    in->reference = pack_reference(p, span_str(z->name), in->time);
+    (void)printf("zone %s%s, measured:\n", z->name,
+            z->emulated ? " (emulated)" : "");
+    print_files(&v);
+    if (!in->reference)
+        return 0;
+    appraise(in, &a);
+    (void)printf(a.accept ? "no change against the state approved before\n"
+                          : "against the state approved before:\n");
+    print_findings(&a);
+    return 0;
+}
+
+/* The approval in force keeps its word for the receipts of its time. */
+static int keep_former(const char *dir, const struct pack *p, const char *zone,
+        uint64_t *issued, struct err *err)
+{
+    const struct pack_reference *f =
+            pack_reference(p, span_str(zone), UINT64_MAX);
+    char from[PACK_STORE_PATH], to[PACK_STORE_PATH];
+    int n, m;
+
+    if (!f)
+        return 0;
+    if (*issued <= f->issued)
+        *issued = f->issued + 1;
+    n = snprintf(from, sizeof(from), "%s/references/%s.json", dir, zone);
+    m = snprintf(to, sizeof(to), "%s/references/%s@%" PRIu64 ".json", dir, zone,
+            f->issued);
+    if (n < 0 || (size_t)n >= sizeof(from) || m < 0 || (size_t)m >= sizeof(to))
+        return err_set(err, ERR_LIMIT, "name of %s is too long", dir);
+    /* Absent: the latest stands under its time already. */
+    return rename(from, to) == 0 || errno == ENOENT
+                   ? 0
+                   : err_errno(err, "keep %s", from);
+}
+
+static int check_genuine(const struct appraise_input *in, struct err *err)
+{
+    static struct appraisal a;
+    char line[ERR_MSG_MAX];
+
+    appraise(in, &a);
+    if (a.genuine)
+        return 0;
+    appraise_format(&a.finding[0], line, sizeof(line));
+    return err_set(err, ERR_DENIED, "evidence of zone %s is not genuine: %s",
+            in->zone->name, line);
+}
+
+static int write_reference(const struct pack_options *o,
+        const struct crypto_key *owner, const struct pack *p,
+        const struct pack_zone *z, const struct evidence *e, uint64_t now,
+        struct err *err)
+{
+    CLEANUP(pack_reference_fini) struct pack_reference f = {0};
+    CLEANUP(buf_fini) struct buf file = BUF_INIT(LIMIT_LOG_ENTRY_MAX);
+    uint64_t issued = now;
+    int r;
+
+    if (o->expires && o->expires <= now)
+        return err_set(err, ERR_USAGE, "--expires is in the past");
+    /* All that can fail comes before the former one is moved. */
+    r = pack_reference_from(e, z->name, o->state, issued, o->expires, &f, err);
+    if (r == 0)
+        r = pack_reference_sign(&f, owner, &file, err);
+    if (r == 0)
+        r = keep_former(o->pack, p, z->name, &issued, err);
+    if (r != 0)
+        return r;
+    f.issued = issued;
+    buf_reset(&file);
+    r = pack_reference_sign(&f, owner, &file, err);
+    return r == 0 ? pack_store_put(o->pack, owner, "references", z->name,
+                            buf_span(&file), err)
+                  : r;
+}
+
+static int reference(const struct pack_options *o, struct err *err)
+{
+    CLEANUP(loaded_fini) struct loaded l = {0};
+    CLEANUP(crypto_key_free_ptr) struct crypto_key *owner = NULL;
+    CLEANUP(pack_free_ptr) struct pack *p = NULL;
+    struct appraise_input in = {.time = (uint64_t)time(NULL)};
+    int r = pack_store_owner(o->owner_key, &owner, err);
+
+    if (r == 0)
+        r = pack_store_load(o->pack, owner, &p, err);
+    if (r == 0)
+        r = load(o->arg[0], &l, err);
+    if (r == 0)
+        r = find_zone(p, &l.e, &in.zone, err);
+    if (r != 0)
+        return r;
+    in.evidence = buf_span(&l.bytes);
+    in.binder = SPAN_OF(o->binder);
+    r = check_genuine(&in, err);
+    if (r == 0)
+        r = print_approval(p, in.zone, &l.e, &in, err);
+    if (r == 0)
+        r = write_reference(o, owner, p, in.zone, &l.e, in.time, err);
+    if (r == 0)
+        (void)printf("approved as '%s'\n", o->state);
+    return r;
+}
+
+static int attest_reference(struct cli *cli, int argc, char **argv)
+{
+    unsigned need = PACK_OPT_OWNER_KEY | PACK_OPT_PACK;
+    unsigned may = need | PACK_OPT_STATE | PACK_OPT_EXPIRES | PACK_OPT_BINDER;
+    struct pack_options o;
+    struct err err = {0};
+    int r = pack_options_parse(cli, argc, argv, may, need, 1, &o);
+
+    if (r != CLI_OK)
+        return r;
+    return reference(&o, &err) == 0 ? CLI_OK : cli_fail(&err);
+}
+
+static const struct cli_verb verbs[] = {
+        {"evidence", ZONE_EVIDENCE_ARGS, ZONE_EVIDENCE_HELP, zone_evidence},
+        {"show", "EVIDENCE [--json]", "what evidence says, without judging it",
+                attest_show},
+        {"verify", "EVIDENCE --pack DIR [--owner FILE] [--binder HEX] [--json]",
+                "appraise evidence by the pack; every difference is named",
+                attest_verify},
+        {"reference",
+                "EVIDENCE --owner-key FILE --pack DIR [--state NAME] "
+                "[--expires TIME] [--binder HEX]",
+                "approve the state that evidence shows, as 'golden'; prints "
+                "what was measured",
+                attest_reference},
+        {0},
+};
+
+const struct cli_noun noun_attest = {
+        .name = "attest",
+        .help = "evidence of a zone's state, its appraisal and approval",
+        .verbs = verbs,
+};

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options of the owner's verbs (zone challenge, pack, attest). */
+#ifndef QAIR_CLI_PACK_OPTIONS_H
+#define QAIR_CLI_PACK_OPTIONS_H
+
+#include "cli.h"
+
+enum pack_option {
+    PACK_OPT_PACK = 1 << 0,      /* --pack DIR */
+    PACK_OPT_OWNER = 1 << 1,     /* --owner FILE */
+    PACK_OPT_OWNER_KEY = 1 << 2, /* --owner-key FILE */
+    PACK_OPT_CHALLENGE = 1 << 3, /* --challenge FILE */
+    PACK_OPT_OUTPUT = 1 << 4,    /* -o FILE */
+    PACK_OPT_CA = 1 << 5,        /* --ca FILE */
+    PACK_OPT_STATE = 1 << 6,     /* --state NAME */
+    PACK_OPT_EXPIRES = 1 << 7,   /* --expires TIME */
+    PACK_OPT_BINDER = 1 << 8,    /* --binder HEX */
+    PACK_OPT_ADDRESS = 1 << 9,   /* --address HOST:PORT */
+    PACK_OPT_JSON = 1 << 10,     /* --json */
+    PACK_OPT_HARDWARE = 1 << 11, /* --hardware */
+    PACK_OPT_REPLACE = 1 << 12,  /* --replace */
+};
+
+struct pack_options {
+    const char *pack, *owner, *owner_key, *challenge, *output, *ca, *state,
+            *address;
+    uint64_t expires;   /* 0: never */
+    uint8_t binder[32]; /* as given, else SHA-256("qair-reference-1") */
+    bool has_binder, json, hardware, replace;
+    const char *arg[2];
+    int n_args;
+};
+
+/*
+ * CLI_OK, or CLI_MISUSE after a message.  allowed and required are masks;
+ * n_args arguments are wanted.
+ */
+int pack_options_parse(struct cli *cli, int argc, char **argv, unsigned allowed,
+        unsigned required, int n_args, struct pack_options *ret);
+
+#endif
