@@ -18,6 +18,7 @@
 #include "role.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #define WAITING_MAX 64 /* calls whose second has not come: peers' clocks */
 
@@ -137,6 +138,24 @@ static int load_pack(struct policyd *p, struct err *err)
     return 0;
 }
 
+/*
+ * Envelopes carry whole seconds, and those of the second in which this process
+ * began cannot be told from ones that a former life of it used.  They are
+ * refused, so that second is let pass before saying ready: who waits for the
+ * zone to serve is not refused for it.
+ */
+static void let_the_second_pass(void)
+{
+    const long second = 1000000000, tick = 10000000;
+    struct timespec now, rest;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    rest = (struct timespec){.tv_nsec = second - now.tv_nsec + tick};
+    if (rest.tv_nsec >= second)
+        rest = (struct timespec){.tv_sec = 1, .tv_nsec = rest.tv_nsec - second};
+    (void)nanosleep(&rest, NULL);
+}
+
 static int start(struct role *r, struct err *err)
 {
     struct policyd *p = calloc(1, sizeof(*p)); /* as long as the process */
@@ -159,8 +178,10 @@ static int start(struct role *r, struct err *err)
     }
     if (load_rules(p, &why) < 0) {
         role_log(r, "all is denied: %s", why.msg);
-        return load_nothing(p, why.msg, err);
+        if (load_nothing(p, why.msg, err) < 0)
+            return err->code;
     }
+    let_the_second_pass();
     return 0;
 }
 
