@@ -7,6 +7,9 @@
  *   copy   socket -> TLS -> socket, the same sockets without a channel
  *   raw    memory -> TLS -> nowhere: the limit
  *
+ * and the time from channel_call to its answer, one call after the other,
+ * beside a question and an answer of the same size over TLS alone.
+ *
  * Every end is a process of its own.  Prints JSON lines.
  */
 #include "channel.h"
@@ -28,6 +31,10 @@
 
 #define RUNS  5
 #define CHUNK 65536
+#define CALLS 2000
+/* About what an envelope and the answer to it are on the wire. */
+#define QUESTION 1200
+#define ANSWER   60
 
 static struct channel_context *contexts[2];
 static uint64_t total;
@@ -296,9 +303,7 @@ _Noreturn static void channel_end_run(int side, int tcp, int fd)
     }
 }
 
-/* ---- runs ------------------------------------------------------------ */
-
-enum mode { CALL, COPY, RAW, MODES };
+/* ---- processes ------------------------------------------------------- */
 
 static pid_t forked(void)
 {
@@ -316,6 +321,163 @@ static void set_nonblocking(int tcp)
     if (flags < 0 || fcntl(tcp, F_SETFL, flags | O_NONBLOCK) != 0)
         die("fcntl");
 }
+
+/* ---- one call after the other ---------------------------------------- */
+
+struct caller {
+    struct channel *ch;
+    unsigned done;
+    double asked;
+    double *took; /* CALLS of them, in seconds */
+};
+
+static void ask(struct caller *c)
+{
+    static const uint8_t envelope[QUESTION];
+    struct channel_time t = now();
+    uint32_t stream;
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
+        die("socketpair");
+    c->asked = seconds();
+    if (channel_call(c->ch, SPAN_OF(envelope), fds[0], &t, &stream) != 0)
+        die("call");
+    (void)close(fds[1]);
+}
+
+static void caller_accepted(void *arg, struct channel *ch, unsigned round)
+{
+    struct channel_time t = now();
+    (void)round;
+    (void)channel_confirm(ch, &t);
+    ask(arg);
+}
+
+static void caller_answered(void *arg, struct channel *ch, uint32_t stream,
+        const struct channel_answer *a)
+{
+    struct caller *c = arg;
+    (void)ch;
+    (void)stream;
+    if (a->code != 0)
+        die("the call was refused");
+    c->took[c->done++] = seconds() - c->asked;
+    if (c->done < CALLS)
+        ask(c);
+}
+
+static void callee_incoming(
+        void *arg, struct channel *ch, uint32_t stream, struct span envelope)
+{
+    struct channel_time t = now();
+    int fds[2];
+    (void)arg;
+    (void)envelope;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 ||
+            channel_serve(ch, stream, fds[0], &t) != 0)
+        die("serve");
+    (void)close(fds[1]);
+}
+
+static const struct channel_ops caller_ops = {on_evidence, on_appraise,
+        caller_accepted, callee_incoming, caller_answered, on_closed};
+static const struct channel_ops callee_ops = {on_evidence, on_appraise,
+        on_accepted, callee_incoming, caller_answered, on_closed};
+
+static void serve_one(struct channel *ch)
+{
+    struct pollfd p = {.fd = channel_fd(ch), .events = POLLIN};
+    struct channel_time t;
+
+    (void)poll(&p, 1, 1000);
+    t = now();
+    channel_run(ch, &t);
+}
+
+static void run_calls(double *took)
+{
+    struct caller c = {.took = took};
+    struct channel_time t = now();
+    struct err err = {0};
+    int tcp[2];
+
+    loopback_pair(tcp);
+    set_nonblocking(tcp[0]);
+    set_nonblocking(tcp[1]);
+    pid_t pid = forked();
+    if (pid == 0) {
+        (void)close(tcp[0]);
+        struct end e = {.fd = -1};
+        struct channel *ch =
+                channel_accept(contexts[1], tcp[1], &callee_ops, &e, &t, &err);
+        while (ch != NULL)
+            serve_one(ch);
+        die(err.msg);
+    }
+    (void)close(tcp[1]);
+    c.ch = channel_dial(
+            contexts[0], tcp[0], "server", &caller_ops, &c, &t, &err);
+    if (c.ch == NULL)
+        die(err.msg);
+    while (c.done < CALLS)
+        serve_one(c.ch);
+    channel_free(c.ch);
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+}
+
+static void read_all(struct channel_tls *t, size_t want)
+{
+    static uint8_t bytes[QUESTION];
+
+    while (want > 0) {
+        size_t n;
+        if (channel_tls_read(t, bytes, want, &n, NULL) != 0)
+            _exit(0);
+        want -= n;
+    }
+}
+
+static void write_all(struct channel_tls *t, size_t len)
+{
+    static const uint8_t bytes[QUESTION];
+    size_t n;
+
+    if (channel_tls_write(t, SPAN(bytes, len), &n, NULL) != 0 || n != len)
+        _exit(0);
+}
+
+static void run_pings(double *took)
+{
+    int tcp[2];
+
+    loopback_pair(tcp);
+    pid_t pid = forked();
+    if (pid == 0) {
+        struct channel_tls *t = tls_open(1, tcp[1]);
+        for (;;) {
+            read_all(t, QUESTION);
+            write_all(t, ANSWER);
+        }
+    }
+    struct channel_tls *t = tls_open(0, tcp[0]);
+    for (unsigned i = 0; i < CALLS; i++) {
+        double start = seconds();
+        write_all(t, QUESTION);
+        read_all(t, ANSWER);
+        took[i] = seconds() - start;
+    }
+    channel_tls_free(t);
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+    (void)close(tcp[0]);
+    (void)close(tcp[1]);
+}
+
+/* ---- runs ------------------------------------------------------------ */
+
+enum mode { CALL, COPY, RAW, MODES };
 
 /* MB/s from the first byte offered to the last one received. */
 static double run(enum mode mode)
@@ -381,11 +543,12 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void print(const char *name, double value, double reference)
+static void print(
+        const char *name, const char *unit, double value, double reference)
 {
-    (void)printf("{\"name\":\"%s\",\"value\":%.1f,\"unit\":\"MB/s\","
+    (void)printf("{\"name\":\"%s\",\"value\":%.1f,\"unit\":\"%s\","
                  "\"reference\":%.1f,\"ratio\":%.3f}\n",
-            name, value, reference, value / reference);
+            name, value, unit, reference, value / reference);
 }
 
 int main(int argc, char **argv)
@@ -407,9 +570,16 @@ int main(int argc, char **argv)
     }
     for (int m = 0; m < MODES; m++)
         qsort(results[m], RUNS, sizeof(double), by_value);
-    print("channel-one-stream", results[CALL][RUNS / 2],
+    print("channel-one-stream", "MB/s", results[CALL][RUNS / 2],
             results[RAW][RUNS / 2]);
-    print("channel-one-stream-vs-socket-copy", results[CALL][RUNS / 2],
+    print("channel-one-stream-vs-socket-copy", "MB/s", results[CALL][RUNS / 2],
             results[COPY][RUNS / 2]);
+    static double calls[CALLS], pings[CALLS];
+    run_calls(calls);
+    run_pings(pings);
+    qsort(calls, CALLS, sizeof(double), by_value);
+    qsort(pings, CALLS, sizeof(double), by_value);
+    print("channel-call-p50", "us", calls[CALLS / 2] * 1e6,
+            pings[CALLS / 2] * 1e6);
     return 0;
 }

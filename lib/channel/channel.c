@@ -493,7 +493,7 @@ static void open_timers(struct channel *ch)
     }
     TAILQ_FOREACH (s, &ch->streams, link) {
         if (now >= s->due)
-            channel_stream_abort(s, ERR_TIMEOUT, "no envelope in time");
+            channel_stream_is_due(s);
     }
 }
 

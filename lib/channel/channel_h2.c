@@ -16,8 +16,8 @@
  * must not use up what the others need (its own window holds it). */
 #define CONNECTION_WINDOW (CHANNEL_STREAMS_MAX * CHANNEL_WINDOW)
 /* Calls that a peer opens and resets at once (CVE-2023-44487). */
-#define RESET_BURST 200
-#define RESET_RATE  20
+#define RESET_BURST 1000
+#define RESET_RATE  100
 /* Answers to PING and SETTINGS that wait because the peer does not read. */
 #define ACKS_MAX          64
 #define SETTINGS_MAX      8
@@ -277,7 +277,7 @@ static void on_response(struct channel *ch, struct channel_stream *s)
         channel_stream_answer(s, 0, "", "");
     } else if (s->status == 403) {
         channel_stream_answer(s, ERR_DENIED, s->where, s->reason);
-        channel_stream_abort(s, ERR_DENIED, "refused");
+        channel_stream_hang_up(s);
     } else {
         channel_stream_abort(s, ERR_PEER, "the peer's answer is malformed");
     }

@@ -21,6 +21,10 @@ struct nghttp2_session;
 #define CHANNEL_OUT_SIZE (64u << 10)
 /* How long the last words (a VERDICT, a reset) may take to leave. */
 #define CHANNEL_LINGER_MS 1000
+/* A client that hears nothing more lets the peer end the stream by itself, for
+ * so long and for so many dropped bytes: servers count resets. */
+#define CHANNEL_DEAF_MS  1000
+#define CHANNEL_DEAF_MAX (64u << 10)
 /* Control frames that cost an answer or bookkeeping: burst, and a second. */
 #define CHANNEL_CONTROL_BURST 200
 #define CHANNEL_CONTROL_RATE  20
@@ -42,6 +46,7 @@ struct channel_stream {
     size_t head_sent;
     struct buf in; /* from the peer, not yet written to fd */
     size_t in_sent;
+    size_t dropped; /* bytes that nobody took */
     unsigned n_headers;
     bool method_ok;
     unsigned status; /* of the response that came, 0 before */
@@ -57,7 +62,7 @@ struct channel_stream {
     bool deaf;        /* fd takes no more bytes: what comes is dropped */
     bool resetting;   /* RST_STREAM is on its way */
     bool gone;        /* done here; reaped when nghttp2 forgets it, too */
-    uint64_t due;     /* envelope must be here; UINT64_MAX afterwards */
+    uint64_t due; /* an envelope, or a deaf stream's end; UINT64_MAX: none */
 };
 
 TAILQ_HEAD(channel_streams, channel_stream);
@@ -168,6 +173,10 @@ void channel_stream_h2_closed(struct channel_stream *s, bool clean);
 /* Drops it now; answers a call that has no answer yet. */
 void channel_stream_abort(
         struct channel_stream *s, int code, const char *reason);
+/* The local party is let go, the stream ends in good order. */
+void channel_stream_hang_up(struct channel_stream *s);
+/* s->due is here. */
+void channel_stream_is_due(struct channel_stream *s);
 void channel_stream_answer(struct channel_stream *s, int code,
         const char *where, const char *reason);
 /* Half closes and ends that follow from what happened in this run. */

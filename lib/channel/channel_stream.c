@@ -130,6 +130,7 @@ static size_t pending(const struct channel_stream *s)
 static void drop_input(struct channel_stream *s)
 {
     s->deaf = true;
+    s->dropped += pending(s);
     channel_h2_consume(s, pending(s));
     buf_fini(&s->in);
     s->in_sent = 0;
@@ -167,9 +168,33 @@ static void settle(struct channel_stream *s)
         forget(s);
         return;
     }
-    /* Said all there is to say, and the local party hears nothing more. */
-    if (s->h2_open && s->deaf && s->local_ended)
+    /* Said all there is to say, and the local party hears nothing more.  A
+     * server may end it at once (RFC 9113, 8.1). */
+    if (!s->h2_open || !s->deaf || !s->local_ended)
+        return;
+    if (!s->ch->dialled || s->dropped > CHANNEL_DEAF_MAX)
         channel_h2_reset(s, true);
+    else if (s->due == UINT64_MAX)
+        s->due = s->ch->now.mono_ms + CHANNEL_DEAF_MS;
+}
+
+void channel_stream_is_due(struct channel_stream *s)
+{
+    s->due = UINT64_MAX;
+    if (s->deaf && s->local_ended)
+        channel_h2_reset(s, true);
+    else
+        channel_stream_abort(s, ERR_TIMEOUT, "no envelope in time");
+}
+
+void channel_stream_hang_up(struct channel_stream *s)
+{
+    drop_input(s);
+    close_fd(s);
+    buf_fini(&s->head);
+    s->head_sent = 0;
+    if (s->deferred)
+        channel_h2_resume(s);
 }
 
 void channel_stream_settle(struct channel *ch)
@@ -210,6 +235,7 @@ static void deliver(struct channel_stream *s, struct span bytes)
         bytes = SPAN(bytes.ptr + n, bytes.len - n);
     }
     if (s->deaf) {
+        s->dropped += bytes.len;
         channel_h2_consume(s, bytes.len);
         drop_input(s);
         settle(s);

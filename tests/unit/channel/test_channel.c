@@ -478,6 +478,69 @@ static void refusal_names_where_and_cannot_inject_headers(void **state)
     fixture_fini(&f);
 }
 
+/* Callers that leave early must not look like an attack (rapid reset). */
+static void thousands_of_short_calls_are_no_attack(void **state)
+{
+    struct fixture f;
+    uint32_t id;
+    (void)state;
+
+    for (int kind = 0; kind < 2; kind++) {
+        fixture_open(&f);
+        f.server.refuse_calls = kind == 1;
+        for (unsigned i = 1; i <= 3000; i++) {
+            int fd = fixture_call(&f, "e", &id);
+            (void)close(fd); /* before the answer */
+            fixture_pump(&f);
+            if (kind == 0) {
+                (void)close(f.server.served);
+                f.server.served = -1;
+                fixture_pump(&f);
+            }
+            assert_int_equal(f.client.answers, i);
+        }
+        assert_true(fixture_is_open(&f.client));
+        assert_true(fixture_is_open(&f.server));
+        fixture_fini(&f);
+    }
+}
+
+/* A caller that is gone while the callee talks on: the callee is stopped. */
+static void callee_of_a_dead_caller_is_stopped(void **state)
+{
+    static char bytes[65536];
+    struct fixture f;
+    uint32_t id;
+    (void)state;
+
+    fixture_open(&f);
+    int fd = fixture_call(&f, "e", &id);
+    fixture_pump(&f);
+    (void)close(fd);
+    ssize_t n = 1;
+    for (int i = 0; i < 100 && n > 0; i++) {
+        n = send(f.server.served, bytes, sizeof(bytes), MSG_NOSIGNAL);
+        fixture_pump(&f);
+    }
+    assert_int_equal(n, -1);
+    assert_int_equal(errno, EPIPE);
+    /* One that is silent is stopped as well. */
+    (void)close(f.server.served);
+    fd = fixture_call(&f, "e", &id);
+    fixture_pump(&f);
+    (void)close(fd);
+    fixture_pump(&f);
+    struct channel_status st;
+    channel_status(f.client.ch, &st);
+    assert_int_equal(st.streams, 1);
+    fixture_later(&f, 1000);
+    channel_status(f.client.ch, &st);
+    assert_int_equal(st.streams, 0);
+    channel_status(f.server.ch, &st);
+    assert_int_equal(st.streams, 0);
+    fixture_fini(&f);
+}
+
 static void cancel_before_the_answer_is_heard_on_both_sides(void **state)
 {
     struct fixture f;
@@ -817,6 +880,8 @@ int main(void)
             cmocka_unit_test(stalled_attestation_is_given_up),
             cmocka_unit_test(call_carries_bytes_and_half_closes),
             cmocka_unit_test(refusal_names_where_and_cannot_inject_headers),
+            cmocka_unit_test(thousands_of_short_calls_are_no_attack),
+            cmocka_unit_test(callee_of_a_dead_caller_is_stopped),
             cmocka_unit_test(cancel_before_the_answer_is_heard_on_both_sides),
             cmocka_unit_test(cancel_before_the_request_left),
             cmocka_unit_test(blocked_stream_is_bounded_and_holds_back_nobody),
