@@ -100,7 +100,7 @@ struct evidence_clock {
  * Negative when a is of an earlier boot than b, positive when of a later one,
  * 0 when of the same.  Counts are compared as serial numbers: for keys outside
  * the endorsement hierarchy, such as our AK, the TPM adds a secret constant to
- * them (Part 1, 36.7), so they may wrap.
+ * them for privacy, so they may wrap.
  */
 int evidence_tpm_boot_cmp(
         const struct evidence_clock *a, const struct evidence_clock *b);

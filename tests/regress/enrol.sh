@@ -1,0 +1,245 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Enrolment and approval with a real zone and a real software TPM, and what
+# somebody tries who carries the files: usage: enrol.sh QAIR
+set -u
+for tool in swtpm swtpm_setup openssl python3; do
+    command -v $tool >/dev/null || { echo "1..0 # SKIP $tool is not installed"; exit 77; }
+done
+PATH=$(dirname "$1"):$PATH
+dir=$(mktemp -d)
+cleanup() {
+    qair -z "$dir/server" zone stop >/dev/null 2>&1
+    qair -z "$dir/twin" zone stop >/dev/null 2>&1
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+cd "$dir" || exit 1
+
+n=0 failed=0
+report() { # report RC NAME
+    n=$((n + 1))
+    if [ "$1" = 0 ]; then echo "ok $n - $2"; else
+        echo "not ok $n - $2"
+        sed 's/^/# /' log
+        failed=1
+    fi
+}
+ok() { # ok NAME COMMAND...
+    local name=$1
+    shift
+    "$@" >log 2>&1
+    report $? "$name"
+}
+says() { # says NAME TEXT: what the last command printed
+    grep -qF -- "$2" log
+    report $? "$1"
+}
+refuses() { # refuses NAME EXIT TEXT COMMAND...: the text, and nothing written
+    local name=$1 want=$2 text=$3 before rc=0
+    shift 3
+    before=$(find owner -type f -exec sha256sum {} + | sort)
+    "$@" >log 2>&1
+    [ $? = "$want" ] && grep -qF -- "$text" log || rc=1
+    [ "$before" = "$(find owner -type f -exec sha256sum {} + | sort)" ] || rc=1
+    report $rc "$name"
+}
+# edit FILE MEMBER VALUE: the same JSON with one member changed.
+edit() {
+    python3 - "$@" <<'PY'
+import json, sys
+path, key, value = sys.argv[1:]
+doc = json.load(open(path))
+doc[key] = json.loads(value)
+json.dump(doc, open(path, "w"), separators=(",", ":"), sort_keys=True)
+PY
+}
+member() { python3 -c 'import json,sys; print(json.dumps(json.load(open(sys.argv[1]))[sys.argv[2]]))' "$@"; }
+add_zone() { # add_zone CLAIM ANSWER CHALLENGE MORE...
+    local claim=$1 answer=$2 challenge=$3
+    shift 3
+    qair pack add-zone "$claim" "$answer" --challenge "$challenge" \
+        --owner-key owner/owner.key --pack owner/pack "$@"
+}
+challenge() { qair zone challenge "$1" --ca "${3:-ca/ca.pem}" -o "$2"; }
+new_zone() { # new_zone DIR NAME
+    qair -z "$1" zone init --name "$2" --owner owner/pack/owner.pub --ca ca &&
+        qair -z "$1" zone start && qair -z "$1" zone enrol -o "$1.claim"
+}
+
+ok "the owner's key and an empty pack" qair pack init owner
+refuses "an owner's key is not overwritten" 1 "is there already" \
+    qair pack init owner
+ok "a zone with a software TPM makes a claim" new_zone server server
+ok "a second machine of the same name, too" new_zone twin server
+
+# ---- the claim -------------------------------------------------------
+
+openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem \
+    -subj /CN=stranger -days 9 >/dev/null 2>&1
+refuses "an EK certificate of another maker" 1 "does not reach a trusted root" \
+    challenge server.claim x.challenge other.pem
+refuses "a file of certificates without a root" 1 "no root" \
+    challenge server.claim x.challenge ca/issuercert.pem
+cp server.claim x.claim
+edit x.claim ak_public "$(member x.claim ek_public)"
+refuses "a claim whose attestation key decrypts" 1 "attestation key" \
+    challenge x.claim x.challenge
+cp server.claim x.claim
+edit x.claim ek_public "$(member twin.claim ek_public)"
+refuses "an endorsement key that is not the certificate's" 1 \
+    "not the certificate's" challenge x.claim x.challenge
+cp server.claim x.claim
+edit x.claim log "$(member x.claim identity)"
+refuses "one key as identity and log key" 1 "not two Ed25519 keys" \
+    challenge x.claim x.challenge
+cp server.claim x.claim
+edit x.claim more 1
+refuses "a claim with a member of its own" 1 "unknown" \
+    challenge x.claim x.challenge
+head -c 300 server.claim >x.claim
+refuses "a claim that is cut" 1 "x.claim" challenge x.claim x.challenge
+head -c 60000 /dev/zero >x.claim
+refuses "a claim that is too large" 1 "x.claim" challenge x.claim x.challenge
+
+ok "a good claim is challenged" challenge server.claim server.challenge
+ok "the secret is the owner's alone" \
+    test "$(stat -c %a server.challenge.secret)" = 600
+ok "the other machine's claim, too" challenge twin.claim twin.challenge
+
+# ---- the answer ------------------------------------------------------
+
+refuses "another machine cannot answer" 1 "" \
+    qair -z twin zone answer server.claim server.challenge -o x.answer
+ok "the machine answers" \
+    qair -z server zone answer server.claim server.challenge -o server.answer
+ok "the other machine answers its own" \
+    qair -z twin zone answer twin.claim twin.challenge -o twin.answer
+
+refuses "an answer to another challenge" 1 "belongs to another claim" \
+    add_zone server.claim twin.answer server.challenge
+cp server.claim x.claim
+edit x.claim identity "$(member twin.claim identity)"
+refuses "an identity put into the claim afterwards" 1 \
+    "belongs to another claim" add_zone x.claim server.answer server.challenge
+sum=$(sha256sum x.claim | cut -d' ' -f1)
+for f in answer challenge challenge.secret; do
+    cp "server.$f" "x.$f"
+    edit "x.$f" claim "\"$sum\""
+done
+refuses "and with all digests made to fit" 1 "other binder" \
+    add_zone x.claim x.answer x.challenge
+cp server.answer x.answer
+cp server.challenge x.challenge
+cp server.challenge.secret x.challenge.secret
+edit x.challenge.secret secret "\"$(printf '%064d' 0)\""
+refuses "an answer made without the secret" 1 "other binder" \
+    add_zone server.claim x.answer x.challenge
+rm x.challenge.secret
+refuses "a challenge without its secret" 1 "x.challenge.secret" \
+    add_zone server.claim server.answer x.challenge
+edit x.answer evidence "$(member twin.answer evidence)"
+refuses "evidence of another machine" 1 "other attestation key" \
+    add_zone server.claim x.answer server.challenge
+chmod 644 owner/owner.key
+refuses "an owner's key that others may read" 1 "chmod 600" \
+    add_zone server.claim server.answer server.challenge
+chmod 600 owner/owner.key
+
+ok "the zone is signed into the pack" \
+    add_zone server.claim server.answer server.challenge --hardware
+says "and is called emulated, whatever the owner says" "server (emulated)"
+refuses "a name is taken once" 1 "--replace" \
+    add_zone twin.claim twin.answer twin.challenge
+
+# ---- approval --------------------------------------------------------
+
+reference() { qair attest reference "$1" --owner-key owner/owner.key --pack owner/pack "${@:2}"; }
+verify() { qair attest verify "$1" --pack owner/pack --owner owner/pack/owner.pub "${@:2}"; }
+
+ok "evidence of the zone" qair -z server attest evidence -o server.evidence
+ok "evidence of the other" qair -z twin attest evidence -o twin.evidence
+refuses "nothing is approved yet" 1 "no approved state" verify server.evidence
+refuses "evidence of a machine that is not in the pack" 1 "enrol it first" \
+    reference twin.evidence
+binder=$(printf '%064d' 7)
+refuses "evidence that is not what was asked for" 1 "other binder" \
+    reference server.evidence --binder "$binder"
+head -c 500 server.evidence >x.evidence
+refuses "evidence that is cut" 1 "malformed" reference x.evidence
+python3 - <<'PY'
+b = bytearray(open("server.evidence", "rb").read())
+i = b.index(b"90-default.policy")
+b[i] ^= 1
+open("x.evidence", "wb").write(b)
+PY
+refuses "evidence with a file renamed" 1 "bad event log" reference x.evidence
+refuses "an approval that is over" 2 "in the past" \
+    reference server.evidence --expires 2020-01-01T00:00:00Z
+ok "the state is approved" reference server.evidence
+says "what was measured was shown" "policy.d/90-default.policy"
+ok "it is golden, and emulated" verify server.evidence
+says "and says so" "golden (emulated)"
+ok "as JSON" sh -c "qair attest verify server.evidence --pack owner/pack --json 2>/dev/null | python3 -c 'import json,sys; assert json.load(sys.stdin)[\"accept\"]'"
+ok "evidence for a binder" \
+    qair -z server attest evidence -o fresh.evidence --binder "$binder"
+ok "holds for it" verify fresh.evidence --binder "$binder"
+refuses "and for no other" 1 "other binder" verify fresh.evidence
+
+cp -r owner/pack/. server/pack/
+ok "the zone takes the pack" qair -z server zone reload
+measured() { qair -z server zone status | grep -q "^measured $1"; }
+ok "and knows its state" measured golden
+ok "a key is made in it" sh -c "qair -z server key create release --custody tpm --profile sshsig >release.claim"
+ok "and signed into the pack" qair pack add-key release.claim \
+    --owner-key owner/owner.key --pack owner/pack
+refuses "once" 1 "--replace" qair pack add-key release.claim \
+    --owner-key owner/owner.key --pack owner/pack
+ok "the pack lists it" sh -c "qair pack show --pack owner/pack | grep -q '^key  *release'"
+
+# ---- another state ---------------------------------------------------
+
+restart() { qair -z server zone stop && qair -z server zone start; }
+echo '# one more line' >>server/policy.d/90-default.policy
+ok "a policy file is changed, the zone started again" restart
+ok "evidence" qair -z server attest evidence -o changed.evidence
+refuses "the difference is named" 1 \
+    "90-default.policy differs from the reference: expected " \
+    verify changed.evidence
+ok "the zone itself knows" measured "not approved"
+refuses "no key is made in it" 1 "" \
+    qair -z server key create other --custody sealed --profile minisign
+ok "the owner approves it" reference changed.evidence
+says "and is told what changes" "90-default.policy differs"
+ok "the former approval is kept" sh -c "ls owner/pack/references/server@*.json"
+ok "the new state is golden" verify changed.evidence
+refuses "the old one no longer" 1 "differs from the reference" \
+    verify server.evidence
+
+# ---- somebody writes to the pack -------------------------------------
+
+cp -r owner owner.good
+python3 - <<'PY'
+import json, base64
+p = "owner/pack/zones/server.json"
+d = json.load(open(p))
+b = bytearray(base64.b64decode(d["payload"]))
+i = b.index(b'"emulated":true')
+b[i:i + 15] = b'"emulated":false'[:15]
+d["payload"] = base64.b64encode(bytes(b)).decode()
+json.dump(d, open(p, "w"))
+PY
+refuses "a pack with a changed zone is not used" 1 "signatures hold" \
+    verify changed.evidence
+rm -r owner && cp -r owner.good owner
+cp owner/pack/zones/server.json owner/pack/zones/thin.json
+refuses "nor one with a copied zone" 1 "is about server" \
+    verify changed.evidence
+rm -r owner && cp -r owner.good owner
+mkdir stranger && ok "another owner" qair pack init stranger/o
+refuses "another owner's word is none" 1 "signatures hold" \
+    qair attest verify changed.evidence --pack owner/pack \
+    --owner stranger/o/pack/owner.pub
+
+echo "1..$n"
+exit $failed
