@@ -115,8 +115,9 @@ static int store_sign_head(
 
 /*
  * The order is the promise (docs/proto/log.md, "Durability"):
- *   1. pieces and checkpoint under names nobody reads; can be undone
- *   2. the journal record, synced: from here on the group is in the log
+ *   1. the journal record, and pieces and checkpoint under names that nobody
+ *      reads; all of it can be taken back
+ *   2. the journal's sync: from here on the group is in the log
  *   3. names, the checkpoint's last: visible
  */
 static int store_commit(struct store *s, struct store_stage *g,
@@ -125,15 +126,20 @@ static int store_commit(struct store *s, struct store_stage *g,
     int r = store_sign_head(s, g, err);
 
     if (r == 0)
-        r = store_journal_encode(
-                s, s->head.size, entries, n, buf_span(&g->note), err);
+        r = store_journal_encode(s, g, entries, n, err);
     if (r == 0 && !store_journal_has_room(s))
         r = store_flush(s, err);
-    if (r == 0)
-        r = store_stage_write(s, g, err);
     if (r < 0)
         return r;
     r = store_journal_write(s, err);
+    if (r == 0)
+        r = store_stage_write(s, g, err);
+    if (r < 0) {
+        if (store_journal_cancel(s, NULL) < 0)
+            s->failed = true;
+        return r;
+    }
+    r = store_journal_sync(s, err);
     if (r == 0)
         r = store_stage_publish(s, g, err);
     if (r < 0)

@@ -7,8 +7,11 @@
  * touches a page of the record before it:
  *
  *     "qairjnl1"  u64be first  u32be count  u32be body length
- *     u32be note length  32 bytes SHA-256 over all the rest
+ *     u32be note length  32 bytes SHA-256: see below
  *     body (entries as in a bundle)  note (the signed checkpoint)
+ *
+ * The hash is over the 28 bytes before it, the leaf hash of each entry, and
+ * the note: the leaf hashes are there anyway, and the entries are hashed once.
  *
  * A record belongs to those before it when it starts where they end; what an
  * earlier round left behind starts lower and is not taken for more.
@@ -89,26 +92,39 @@ int store_journal_open(struct store *s, size_t size, struct err *err)
     return journal_make(s, size, err);
 }
 
-static void record_sum(struct span record, uint8_t ret[static 32])
+static void record_sum(struct span header, const struct span *leaves, size_t n,
+        struct span note, uint8_t ret[static 32])
 {
-    static const uint8_t zero[32];
     struct crypto_hasher *h = crypto_hasher_new(CRYPTO_SHA256);
 
     if (h == NULL) {
-        memset(ret, 0, 32);
+        memset(ret, 0, 32); /* the hash of nothing */
         return;
     }
-    crypto_hasher_update(h, SPAN(record.ptr, RECORD_SUM_AT));
-    crypto_hasher_update(h, SPAN_OF(zero));
-    crypto_hasher_update(
-            h, SPAN(record.ptr + RECORD_HEADER, record.len - RECORD_HEADER));
+    crypto_hasher_update(h, header);
+    for (size_t i = 0; i < n; i++)
+        crypto_hasher_update(h, leaves[i]);
+    crypto_hasher_update(h, note);
     crypto_hasher_final(h, ret);
     crypto_hasher_free(h);
 }
 
-int store_journal_encode(struct store *s, uint64_t first,
-        const struct span *entries, size_t n, struct span note, struct err *err)
+/* The group's leaf hashes are what it adds to level 0. */
+static size_t stage_leaves(const struct store_stage *g, struct span *ret)
 {
+    size_t n = 0;
+
+    for (size_t i = 0; i < g->n; i++) {
+        if (STORE_LEVEL(g->pieces[i].kind) == 0)
+            ret[n++] = buf_span(&g->pieces[i].bytes);
+    }
+    return n;
+}
+
+int store_journal_encode(struct store *s, const struct store_stage *g,
+        const struct span *entries, size_t n, struct err *err)
+{
+    struct span leaves[STORE_PIECES_MAX], note = buf_span(&g->note);
     struct buf *b = &s->record;
     struct wire_writer w;
     uint8_t *header;
@@ -132,11 +148,12 @@ int store_journal_encode(struct store *s, uint64_t first,
         return b->error;
     w = wire_writer_of(b->ptr, RECORD_SUM_AT);
     wire_put_bytes(&w, (const uint8_t *)record_magic, sizeof record_magic);
-    wire_put_u64be(&w, first);
+    wire_put_u64be(&w, s->head.size);
     wire_put_u32be(&w, (uint32_t)n);
     wire_put_u32be(&w, (uint32_t)body);
     wire_put_u32be(&w, (uint32_t)note.len);
-    record_sum(buf_span(b), b->ptr + RECORD_SUM_AT);
+    record_sum(SPAN(b->ptr, RECORD_SUM_AT), leaves, stage_leaves(g, leaves),
+            note, b->ptr + RECORD_SUM_AT);
     if (record_round(b->len) > s->journal_size)
         return err_set(err, ERR_LIMIT, "log: a group of %zu bytes", b->len);
     return 0;
@@ -152,20 +169,57 @@ int store_journal_write(struct store *s, struct err *err)
     int r = store_file_write_at(
             s->journal_fd, buf_span(&s->record), s->journal_at, err);
 
+    /* The disk works on it while the pieces are written. */
+    if (r == 0)
+        (void)sync_file_range(s->journal_fd, (off_t)s->journal_at,
+                (off_t)s->record.len, SYNC_FILE_RANGE_WRITE);
+    return r;
+}
+
+int store_journal_sync(struct store *s, struct err *err)
+{
+    if (fdatasync(s->journal_fd) < 0)
+        return err_errno(err, "log: fdatasync journal");
+    s->journal_at += record_round(s->record.len);
+    return 0;
+}
+
+static const uint8_t no_header[RECORD_HEADER];
+
+int store_journal_cancel(struct store *s, struct err *err)
+{
+    int r = store_file_write_at(
+            s->journal_fd, SPAN_OF(no_header), s->journal_at, err);
+
     if (r == 0 && fdatasync(s->journal_fd) < 0)
         r = err_errno(err, "log: fdatasync journal");
-    if (r == 0)
-        s->journal_at += record_round(s->record.len);
     return r;
 }
 
 void store_journal_clear(struct store *s)
 {
-    static const uint8_t zeros[RECORD_HEADER];
-
-    if (store_file_write_at(s->journal_fd, SPAN_OF(zeros), 0, NULL) == 0)
+    if (store_file_write_at(s->journal_fd, SPAN_OF(no_header), 0, NULL) == 0)
         (void)!fdatasync(s->journal_fd);
     s->journal_at = 0;
+}
+
+/* Hashes the entries again; false when they are not count entries. */
+static bool record_is_whole(
+        const struct store_record *rec, struct span header, struct span sum)
+{
+    uint8_t leaf[STORE_GROUP_MAX][MERKLE_HASH];
+    struct wire_reader r = wire_reader_of(rec->body);
+    uint8_t want[32];
+    struct span entry, leaves;
+
+    for (uint32_t i = 0; i < rec->count; i++) {
+        if (!merkle_bundle_get(&r, &entry))
+            return false;
+        merkle_leaf(entry, leaf[i]);
+    }
+    leaves = SPAN(leaf, (size_t)rec->count * MERKLE_HASH);
+    record_sum(header, &leaves, 1, rec->note, want);
+    return wire_end(&r) && span_eq(SPAN_OF(want), sum);
 }
 
 bool store_journal_next(
@@ -175,8 +229,6 @@ bool store_journal_next(
     struct wire_reader r;
     struct span magic, sum;
     uint32_t body, note;
-    uint8_t want[32];
-    size_t len;
 
     if (at > journal.len)
         return false;
@@ -187,14 +239,13 @@ bool store_journal_next(
             !wire_get_u32be(&r, &rec.count) || !wire_get_u32be(&r, &body) ||
             !wire_get_u32be(&r, &note) || !wire_get_span(&r, 32, &sum) ||
             !wire_get_span(&r, body, &rec.body) ||
-            !wire_get_span(&r, note, &rec.note) || rec.count == 0 ||
-            rec.count > STORE_GROUP_MAX)
+            !wire_get_span(&r, note, &rec.note))
         return false;
-    len = RECORD_HEADER + (size_t)body + note;
-    record_sum(SPAN(journal.ptr + at, len), want);
-    if (memcmp(want, sum.ptr, sizeof want) != 0)
+    if (rec.count == 0 || rec.count > STORE_GROUP_MAX ||
+            rec.first > MERKLE_SIZE_MAX ||
+            !record_is_whole(&rec, SPAN(magic.ptr, RECORD_SUM_AT), sum))
         return false;
-    rec.size = record_round(len);
+    rec.size = record_round(RECORD_HEADER + (size_t)body + note);
     *ret = rec;
     return true;
 }

@@ -75,13 +75,15 @@ int store_stage_publish(struct store *s, struct store_stage *g, struct err *err)
 /* Opens or makes the journal. */
 int store_journal_open(struct store *s, size_t size, struct err *err)
         MUST_CHECK;
-/* Encodes into s->record; ERR_LIMIT when it can never fit. */
-int store_journal_encode(struct store *s, uint64_t first,
-        const struct span *entries, size_t n, struct span note, struct err *err)
-        MUST_CHECK;
+/* Encodes the staged group into s->record; ERR_LIMIT when it never fits. */
+int store_journal_encode(struct store *s, const struct store_stage *g,
+        const struct span *entries, size_t n, struct err *err) MUST_CHECK;
 bool store_journal_has_room(const struct store *s);
-/* Writes s->record and makes it durable. */
+/* Writes s->record; store_journal_sync makes it durable, and with it the
+ * group; store_journal_cancel takes it back. */
 int store_journal_write(struct store *s, struct err *err) MUST_CHECK;
+int store_journal_sync(struct store *s, struct err *err) MUST_CHECK;
+int store_journal_cancel(struct store *s, struct err *err) MUST_CHECK;
 /* Marks the journal empty; a hint that saves a replay. */
 void store_journal_clear(struct store *s);
 

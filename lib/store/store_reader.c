@@ -8,6 +8,35 @@
 #define BUNDLE_MAX                                                             \
     ((size_t)MERKLE_TILE_WIDTH * (LIMIT_LOG_ENTRY_MAX + (size_t)2))
 
+/* The text of a note that nobody verifies. */
+static int parse_unverified(struct store_reader *r, struct err *err)
+{
+    const uint8_t *end = memmem(r->note.ptr, r->note.len, "\n\n", 2);
+
+    if (end == NULL)
+        return err_set(err, ERR_SYNTAX, "checkpoint: malformed");
+    return merkle_checkpoint_parse(
+            SPAN(r->note.ptr, (size_t)(end - r->note.ptr) + 1), &r->head, err);
+}
+
+static int open_checkpoint(
+        struct store_reader *r, const struct merkle_vkey *vkey, struct err *err)
+{
+    int e;
+
+    buf_reset(&r->note);
+    e = buf_load(&r->note, r->dirfd, "checkpoint", err);
+    if (e < 0)
+        return e;
+    if (vkey == NULL)
+        return parse_unverified(r, err);
+    return merkle_checkpoint_open(buf_span(&r->note), vkey, &r->head, err);
+}
+
+/* The writer exchanges two files and writes over the older one: who holds that
+ * one open for two groups may read a mixture, and reads again. */
+#define OPEN_ATTEMPTS 10
+
 int store_reader_open(int dirfd, const struct merkle_vkey *vkey,
         struct store_reader *ret, struct err *err)
 {
@@ -16,19 +45,10 @@ int store_reader_open(int dirfd, const struct merkle_vkey *vkey,
             .bundle = BUF_INIT(BUNDLE_MAX),
             .bundle_n = UINT64_MAX,
             .verified = vkey != NULL};
-    const uint8_t *end;
-    int e = buf_load(&r.note, dirfd, "checkpoint", err);
+    int e = ERR_MISMATCH;
 
-    if (e == 0 && vkey != NULL)
-        e = merkle_checkpoint_open(buf_span(&r.note), vkey, &r.head, err);
-    if (e == 0 && vkey == NULL) {
-        end = memmem(r.note.ptr, r.note.len, "\n\n", 2);
-        e = end == NULL
-                    ? err_set(err, ERR_SYNTAX, "checkpoint: malformed")
-                    : merkle_checkpoint_parse(
-                              SPAN(r.note.ptr, (size_t)(end - r.note.ptr) + 1),
-                              &r.head, err);
-    }
+    for (int i = 0; i < OPEN_ATTEMPTS && e < 0 && e != ERR_IO; i++)
+        e = open_checkpoint(&r, vkey, err);
     if (e < 0) {
         store_reader_fini(&r);
         return e;

@@ -265,8 +265,19 @@ static int make_empty(struct store *s, struct err *err)
     return buf_store(buf_span(&s->note), s->dirfd, "checkpoint", 0644, err);
 }
 
-static int take_checkpoint(struct store *s, const struct merkle_checkpoint *c,
-        struct span note, struct err *err)
+static void drop_base(struct store *s)
+{
+    for (int k = 0; k < STORE_KINDS; k++) {
+        if (s->tails[k].fd >= 0)
+            close(s->tails[k].fd);
+        s->tails[k] = (struct store_tail){.fd = -1};
+    }
+    s->edge = MERKLE_EDGE_EMPTY;
+}
+
+/* Is the whole tree of that checkpoint there?  Reads; changes nothing. */
+static int check_checkpoint(
+        struct store *s, const struct merkle_checkpoint *c, struct err *err)
 {
     uint8_t root[MERKLE_HASH];
     int r = load_base(s, c->size, err);
@@ -277,12 +288,36 @@ static int take_checkpoint(struct store *s, const struct merkle_checkpoint *c,
     if (memcmp(root, c->root, sizeof root) != 0)
         return err_set(err, ERR_MISMATCH,
                 "log: tiles do not lead to the root of checkpoint");
-    r = trim_base(s, err);
+    return 0;
+}
+
+static int take_checkpoint(struct store *s, const struct merkle_checkpoint *c,
+        struct span note, struct err *err)
+{
+    int r = check_checkpoint(s, c, err);
+
+    if (r == 0)
+        r = trim_base(s, err);
     if (r < 0)
         return r;
     s->head = *c;
     buf_append(&s->note, note);
     return buf_ok(&s->note, err);
+}
+
+/*
+ * A checkpoint that is ahead of the journal is either of a group whose journal
+ * record was damaged afterwards (then its tree is there), or of one that never
+ * got that far: the file is written over in place, and after a power cut it
+ * may carry the name that it was about to get.
+ */
+static bool is_ahead(
+        struct store *s, const struct merkle_checkpoint *c, uint64_t end)
+{
+    bool ahead = c->size > end && check_checkpoint(s, c, NULL) == 0;
+
+    drop_base(s);
+    return ahead;
 }
 
 static int recover_from(struct store *s, struct span journal, struct err *err)
@@ -297,7 +332,7 @@ static int recover_from(struct store *s, struct span journal, struct err *err)
     r = buf_load(&note, s->dirfd, "checkpoint", &why);
     if (r == 0)
         r = merkle_checkpoint_open(buf_span(&note), &s->vkey, &c, &why);
-    if (end > 0 && (r < 0 || c.size <= end))
+    if (end > 0 && (r < 0 || !is_ahead(s, &c, end)))
         return replay(s, journal, err);
     if (r == 0)
         return take_checkpoint(s, &c, buf_span(&note), err);

@@ -18,6 +18,12 @@ static void piece_tmp(const struct store_piece *p, char *ret, size_t cap)
     snprintf(ret, cap, "tmp/%d-%llu", p->kind, (unsigned long long)p->n);
 }
 
+/* An empty folder that waits to become the next "NNN.p". */
+static void piece_spare(const struct store_piece *p, char *ret, size_t cap)
+{
+    snprintf(ret, cap, "tmp/spare-%d", p->kind);
+}
+
 /* The piece that the next element of a kind belongs to. */
 static struct store_piece *stage_piece(
         const struct store *s, struct store_stage *g, int kind)
@@ -116,6 +122,25 @@ void store_stage_fini(struct store_stage *g)
     buf_fini(&g->note);
 }
 
+/* Where the piece will get its name. */
+static int make_folders(
+        struct store *s, const struct store_piece *p, struct err *err)
+{
+    char path[MERKLE_PATH_SIZE], spare[MERKLE_PATH_SIZE];
+    char *last;
+
+    merkle_tile_path(STORE_LEVEL(p->kind), p->n, p->to, path);
+    if (p->to == MERKLE_TILE_WIDTH)
+        return store_file_mkdirs(s->dirfd, path, err);
+    piece_spare(p, spare, sizeof spare);
+    last = strrchr(path, '/');
+    *last = '\0';
+    if (renameat(s->dirfd, spare, s->dirfd, path) == 0)
+        return 0;
+    *last = '/';
+    return store_file_mkdirs(s->dirfd, path, err);
+}
+
 static int write_piece(struct store *s, struct store_piece *p, struct err *err)
 {
     const struct store_tail *tail = &s->tails[p->kind];
@@ -125,8 +150,7 @@ static int write_piece(struct store *s, struct store_piece *p, struct err *err)
     if (p->from > 0)
         return store_file_write_at(
                 tail->fd, buf_span(&p->bytes), tail->len, err);
-    merkle_tile_path(STORE_LEVEL(p->kind), p->n, p->to, path);
-    r = store_file_mkdirs(s->dirfd, path, err);
+    r = make_folders(s, p, err);
     if (r < 0)
         return r;
     piece_tmp(p, path, sizeof path);
@@ -137,17 +161,37 @@ static int write_piece(struct store *s, struct store_piece *p, struct err *err)
     return store_file_write_at(p->fd, buf_span(&p->bytes), 0, err);
 }
 
+/*
+ * Over what the last exchange left there: no block is allocated or freed, and
+ * on a disk with online discard freeing one costs more than the group.
+ */
 static int write_checkpoint(struct store *s, struct span note, struct err *err)
 {
     int fd = openat(s->dirfd, CHECKPOINT_TMP,
-            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+            O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    struct stat st;
     int r;
 
     if (fd < 0)
         return err_errno(err, "log: create " CHECKPOINT_TMP);
     r = store_file_write_at(fd, note, 0, err);
+    if (r == 0 &&
+            (fstat(fd, &st) < 0 || ((size_t)st.st_size > note.len &&
+                                           ftruncate(fd, (off_t)note.len) < 0)))
+        r = err_errno(err, "log: cut " CHECKPOINT_TMP);
     close(fd);
     return r;
+}
+
+static int publish_checkpoint(struct store *s, struct err *err)
+{
+    if (renameat2(s->dirfd, CHECKPOINT_TMP, s->dirfd, "checkpoint",
+                RENAME_EXCHANGE) == 0)
+        return 0;
+    /* The first one, or a file system that cannot. */
+    if (renameat(s->dirfd, CHECKPOINT_TMP, s->dirfd, "checkpoint") == 0)
+        return 0;
+    return err_errno(err, "log: rename checkpoint");
 }
 
 int store_stage_write(struct store *s, struct store_stage *g, struct err *err)
@@ -187,7 +231,7 @@ static int publish_piece(
         struct store *s, const struct store_piece *p, struct err *err)
 {
     char from[MERKLE_PATH_SIZE], to[MERKLE_PATH_SIZE];
-    char partial[MERKLE_PATH_SIZE + 2];
+    char partial[MERKLE_PATH_SIZE + 2], spare[MERKLE_PATH_SIZE];
 
     if (p->from > 0)
         merkle_tile_path(STORE_LEVEL(p->kind), p->n, p->from, from);
@@ -197,9 +241,12 @@ static int publish_piece(
     if (renameat(s->dirfd, from, s->dirfd, to) < 0)
         return err_errno(err, "log: rename %s to %s", from, to);
     if (p->to == MERKLE_TILE_WIDTH) {
-        /* its folder of partial tiles is empty now, or was never made */
+        /* Its folder of partial tiles is empty now, or was never made: the
+         * next tile of the kind takes it. */
         (void)snprintf(partial, sizeof(partial), "%s.p", to);
-        (void)unlinkat(s->dirfd, partial, AT_REMOVEDIR);
+        piece_spare(p, spare, sizeof spare);
+        if (renameat(s->dirfd, partial, s->dirfd, spare) < 0)
+            (void)unlinkat(s->dirfd, partial, AT_REMOVEDIR);
     }
     return 0;
 }
@@ -228,14 +275,16 @@ static void apply_piece(struct store *s, struct store_piece *p)
 
 int store_stage_publish(struct store *s, struct store_stage *g, struct err *err)
 {
-    for (size_t i = 0; i < g->n; i++) {
-        int r = publish_piece(s, &g->pieces[i], err);
+    int r;
 
+    for (size_t i = 0; i < g->n; i++) {
+        r = publish_piece(s, &g->pieces[i], err);
         if (r < 0)
             return r;
     }
-    if (renameat(s->dirfd, CHECKPOINT_TMP, s->dirfd, "checkpoint") < 0)
-        return err_errno(err, "log: rename checkpoint");
+    r = publish_checkpoint(s, err);
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < g->n; i++)
         apply_piece(s, &g->pieces[i]);
     s->edge = g->edge;

@@ -88,6 +88,8 @@ static int check_file(
         const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     (void)ftw;
+    if (strstr(path, "/tmp/checkpoint") != NULL)
+        return 0; /* the next one, which may be lost */
     for (size_t i = 0; type == FTW_F && i < ARRAY_LEN(inodes); i++) {
         if (inodes[i].ino == st->st_ino && inodes[i].dirty) {
             fprintf(stderr, "not synced: %s\n", path);
@@ -137,6 +139,9 @@ int __wrap_fdatasync(int fd)
 WRAP(fsync, (int fd), (fd))
 WRAP(renameat, (int a, const char *from, int b, const char *to),
         (a, from, b, to))
+WRAP(renameat2,
+        (int a, const char *from, int b, const char *to, unsigned flags),
+        (a, from, b, to, flags))
 WRAP(mkdirat, (int dir, const char *path, mode_t mode), (dir, path, mode))
 WRAP(unlinkat, (int dir, const char *path, int flags), (dir, path, flags))
 WRAP(ftruncate64, (int fd, off64_t len), (fd, len))
@@ -482,6 +487,39 @@ static void a_power_cut_loses_nothing(void **state)
     log_fini(&l);
 }
 
+/* The checkpoint file is written over in place before the journal is: after a
+ * power cut its name may stand for a group that never was. */
+static void a_checkpoint_ahead_of_its_group_is_not_believed(void **state)
+{
+    struct buf text = BUF_INIT(1000), note = BUF_INIT(MERKLE_NOTE_MAX);
+    struct merkle_checkpoint c = {.size = CUT_SIZE + 3, .root = {1}};
+    char flushed[80];
+    struct err err;
+    struct log l;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    log_init(&l);
+    snprintf(flushed, sizeof flushed, "%s.flushed", l.path);
+    pid = fork();
+    if (pid == 0)
+        writer_until_cut(&l, flushed);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    strcpy(c.origin, l.vkey.name);
+    assert_int_equal(merkle_checkpoint_format(&c, &text), 0);
+    assert_int_equal(
+            merkle_note_sign(buf_span(&text), &l.vkey, l.key, &note, &err), 0);
+    assert_int_equal(
+            buf_store(buf_span(&note), l.dirfd, "checkpoint", 0644, &err), 0);
+    check_cut(&l, l.path);
+    buf_fini(&text);
+    buf_fini(&note);
+    log_remove(flushed);
+    log_fini(&l);
+}
+
 /* A journal record that is damaged ends the journal: the group in it was
  * acknowledged, so a log that then shows less would be a lie. */
 static void a_damaged_journal_does_not_hide_what_is_visible(void **state)
@@ -517,6 +555,7 @@ int main(void)
             cmocka_unit_test(an_acknowledgement_comes_after_the_sync),
             cmocka_unit_test(a_hundred_kills_lose_nothing),
             cmocka_unit_test(a_power_cut_loses_nothing),
+            cmocka_unit_test(a_checkpoint_ahead_of_its_group_is_not_believed),
             cmocka_unit_test(a_damaged_journal_does_not_hide_what_is_visible),
     };
 
