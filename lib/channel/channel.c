@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 /* Work of one channel_run, so that many channels share one thread fairly. */
-#define READS_PER_RUN  32
+#define READS_PER_RUN  8
 #define WRITES_PER_RUN 16
 #define EVENTS_PER_RUN 64
-#define READ_SIZE      16384 /* one record: nothing stays inside libssl */
+#define READ_SIZE      CHANNEL_FRAME
 
 static const char *const state_names[] = {
         [CHANNEL_CONNECTING] = "connecting",
@@ -171,6 +171,7 @@ static void round_done(struct channel *ch)
         return;
     }
     ch->state = CHANNEL_OPEN;
+    channel_tls_read_ahead(ch->tls);
     ch->bare = ch->attest.out.len > 0;
 }
 
@@ -346,28 +347,46 @@ static void take_bytes(struct channel *ch, struct span bytes)
         channel_end(ch, ERR_PEER, "peer speaks out of turn");
 }
 
+/* What the peer sent, a few records at once when they are there. */
+static int read_records(
+        struct channel *ch, uint8_t *ret, size_t *ret_len, struct err *err)
+{
+    size_t len = 0;
+    int rc;
+
+    do {
+        size_t n = 0;
+        rc = channel_tls_read(ch->tls, ret + len, READ_SIZE - len, &n, err);
+        len += n;
+    } while (rc == 0 && ch->state == CHANNEL_OPEN &&
+             READ_SIZE - len >= CHANNEL_RECORD);
+    *ret_len = len;
+    return rc;
+}
+
 static void read_some(struct channel *ch)
 {
     uint8_t bytes[READ_SIZE];
     struct err err = {0};
+    int rc = 0;
 
     if (ch->state == CHANNEL_OPEN && ch->early.len > 0) {
         channel_h2_feed(ch, buf_span(&ch->early));
         buf_fini(&ch->early);
     }
-    for (unsigned i = 0; i < READS_PER_RUN && may_read(ch); i++) {
+    for (unsigned i = 0; i < READS_PER_RUN && rc == 0 && may_read(ch); i++) {
         size_t len;
-        int rc = channel_tls_read(ch->tls, bytes, sizeof(bytes), &len, &err);
-        if (rc == ERR_STATE)
-            return;
-        if (rc != 0) {
-            channel_end(ch, rc, "%s", err.msg);
-            return;
+        rc = read_records(ch, bytes, &len, &err);
+        if (len > 0) {
+            ch->rx_ms = ch->now.mono_ms;
+            ch->ping_sent = false;
+            take_bytes(ch, SPAN(bytes, len));
         }
-        ch->rx_ms = ch->now.mono_ms;
-        ch->ping_sent = false;
-        take_bytes(ch, SPAN(bytes, len));
     }
+    /* The socket does not tell of bytes that libssl has read ahead. */
+    ch->unread = rc == 0 && may_read(ch) && channel_tls_has_pending(ch->tls);
+    if (rc != 0 && rc != ERR_STATE)
+        channel_end(ch, rc, "%s", err.msg);
 }
 
 /* ---- bytes out ------------------------------------------------------- */
@@ -453,6 +472,8 @@ uint64_t channel_deadline(const struct channel *ch)
         return UINT64_MAX;
     if (ch->ending)
         return ch->end_ms;
+    if (ch->unread)
+        return ch->now.mono_ms;
     if (ch->state == CHANNEL_CONNECTING)
         return ch->since_ms + CHANNEL_TLS_MS;
     if (ch->state == CHANNEL_ATTESTING)
@@ -582,7 +603,7 @@ static struct channel *channel_new(struct channel_context *c, int fd,
     ch->fd = -1;
     ch->exporter = channel_tls_export;
     ch->interest = ev.events;
-    ch->early = BUF_INIT(READ_SIZE);
+    ch->early = BUF_INIT(CHANNEL_RECORD);
     ch->epoll = epoll_create1(EPOLL_CLOEXEC);
     ch->tls = channel_tls_new(c, fd, peer, err);
     if (ch->tls == NULL) {

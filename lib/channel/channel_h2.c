@@ -9,9 +9,9 @@
 /* Ours have at most five; a peer gets a few more, and a small block. */
 #define HEADERS_MAX     12
 #define HEADER_LIST_MAX 4096
-/* A DATA frame with its header is one full TLS record. */
+/* A DATA frame with its header fills TLS records without a rest. */
 #define FRAME_HEADER 9
-#define DATA_MAX     (16384 - FRAME_HEADER)
+#define DATA_MAX     (CHANNEL_FRAME - FRAME_HEADER)
 /* Every stream's window and then some: a stream whose reader stands still
  * must not use up what the others need (its own window holds it). */
 #define CONNECTION_WINDOW (CHANNEL_STREAMS_MAX * CHANNEL_WINDOW)
@@ -81,7 +81,7 @@ static ssize_t read_length_cb(nghttp2_session *h2, uint8_t type, int32_t id,
     (void)connection_window;
     (void)stream_window;
     (void)arg;
-    return frame_max < DATA_MAX ? frame_max : DATA_MAX;
+    return frame_max < DATA_MAX ? frame_max : (ssize_t)DATA_MAX;
 }
 
 /* Values are strings that outlive the call; nghttp2 copies them. */
@@ -417,6 +417,7 @@ static int submit_settings(struct channel *ch)
             {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
                     ch->dialled ? 0 : CHANNEL_STREAMS_MAX + 1},
             {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, CHANNEL_WINDOW},
+            {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, CHANNEL_FRAME},
             {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX},
     };
     if (nghttp2_submit_settings(ch->h2, NGHTTP2_FLAG_NONE, s, ARRAY_LEN(s)) !=
@@ -463,8 +464,8 @@ size_t channel_h2_pull(struct channel *ch, uint8_t *ret, size_t cap)
 {
     size_t len = 0;
 
-    /* A frame of ours is at most one record; of what nghttp2 makes itself
-     * (SETTINGS, PING) even less. */
+    /* No frame of ours is larger, and what nghttp2 makes itself (SETTINGS,
+     * PING) is small. */
     while (cap - len >= FRAME_HEADER + DATA_MAX) {
         const uint8_t *p;
         ssize_t n = nghttp2_session_mem_send(ch->h2, &p);

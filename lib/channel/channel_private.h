@@ -17,8 +17,11 @@
 
 struct nghttp2_session;
 
-/* What TLS takes at once: a few full records. */
-#define CHANNEL_OUT_SIZE (64u << 10)
+/* Bytes of a TLS record, and of the largest frame: fewer, larger copies. */
+#define CHANNEL_RECORD (16u << 10)
+#define CHANNEL_FRAME  (4 * CHANNEL_RECORD)
+/* Small frames, and then a large one. */
+#define CHANNEL_OUT_SIZE (CHANNEL_RECORD + CHANNEL_FRAME)
 /* How long the last words (a VERDICT, a reset) may take to leave. */
 #define CHANNEL_LINGER_MS 1000
 /* A client that hears nothing more lets the peer end the stream by itself, for
@@ -111,6 +114,7 @@ struct channel {
     uint64_t rx_ms; /* last bytes from the peer */
     uint64_t tx_ms; /* last progress, or nothing to send */
     bool kick;      /* something changed: channel_run is due at once */
+    bool unread;    /* libssl has bytes that did not have their turn */
     bool unsettled; /* a local party ended */
 
     bool ending; /* last words, then closed */

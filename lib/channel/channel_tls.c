@@ -15,6 +15,8 @@
 #define EKU_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
 /* One small certificate; OpenSSL's default would take 100 kB unasked. */
 #define PEER_CERT_LIST_MAX 8192
+/* Four full records. */
+#define READ_AHEAD (4 * 16709)
 
 /* RFC 7301 form: a length byte and the name. */
 static const unsigned char alpn[] = "\x0aqair-att/1";
@@ -344,6 +346,8 @@ struct channel_tls *channel_tls_new(
     struct channel_tls *t = calloc(1, sizeof(*t));
     SSL *ssl = t != NULL ? SSL_new(c->ctx) : NULL;
 
+    if (ssl != NULL)
+        SSL_set_default_read_buffer_len(ssl, READ_AHEAD);
     if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
         SSL_free(ssl);
         free(t);
@@ -450,6 +454,16 @@ int channel_tls_write(
         return 0;
     }
     return result(t, n, errno, "TLS", err);
+}
+
+void channel_tls_read_ahead(struct channel_tls *t)
+{
+    SSL_set_read_ahead(t->ssl, 1);
+}
+
+bool channel_tls_has_pending(const struct channel_tls *t)
+{
+    return SSL_has_pending(t->ssl) == 1;
 }
 
 bool channel_tls_wants_write(const struct channel_tls *t)

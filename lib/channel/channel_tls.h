@@ -27,6 +27,10 @@ int channel_tls_read(struct channel_tls *t, uint8_t *ret, size_t cap,
 /* A retry after ERR_STATE must offer the same bytes (or more behind them). */
 int channel_tls_write(struct channel_tls *t, struct span s, size_t *ret_len,
         struct err *err) MUST_CHECK;
+/* From here on libssl reads ahead: a few records with one system call.  Then
+ * bytes may stand ready inside although the socket is not readable. */
+void channel_tls_read_ahead(struct channel_tls *t);
+bool channel_tls_has_pending(const struct channel_tls *t);
 bool channel_tls_wants_write(const struct channel_tls *t);
 /* Tells the peer that nothing follows; once, as far as the socket takes it. */
 void channel_tls_shutdown(struct channel_tls *t);

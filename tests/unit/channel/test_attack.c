@@ -225,11 +225,11 @@ static void violations_end_the_channel(void **state)
             {"PING of 7 bytes", PING, 0, 7},
             {"SETTINGS of 5 bytes", SETTINGS, 0, 5},
             {"RST of an idle stream", RST, 9, 4},
-            {"a frame larger than allowed", DATA, 1, 16385},
+            {"a frame larger than allowed", DATA, 1, 65537},
             {"WINDOW_UPDATE of 0", 8, 0, 4},
             {"PUSH_PROMISE of a client", 5, 1, 4},
     };
-    static const uint8_t zero[16385];
+    static const uint8_t zero[65537];
     (void)state;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
