@@ -170,7 +170,9 @@ static int on_signal(
 {
     struct qaird *q = user;
     (void)s;
-    if (si->ssi_signo != SIGHUP)
+    if (si->ssi_signo == SIGCHLD)
+        qaird_reap(q);
+    else if (si->ssi_signo != SIGHUP)
         qaird_stop(q, 0);
     else if (!q->stopping)
         reload_pack(q);
@@ -179,7 +181,7 @@ static int on_signal(
 
 static int watch_signals(struct qaird *q, struct err *err)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
 
     for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
         if (sd_event_add_signal(q->event, NULL, signals[i], on_signal, q) < 0)

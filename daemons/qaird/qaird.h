@@ -20,6 +20,7 @@
 #include "ipc.h"
 #include "msg.h"
 
+#include <signal.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
@@ -45,6 +46,7 @@ enum qaird_listener {
 enum qaird_folder { FOLDER_LOG, FOLDER_KEYS, FOLDER_PROGRAMS, FOLDER_COUNT };
 
 struct qaird;
+struct qaird_child;
 
 struct qaird_role {
     struct qaird *q;
@@ -56,7 +58,7 @@ struct qaird_role {
     unsigned deaths;
     uint64_t started_ms;
     unsigned delay_ms;
-    sd_event_source *io, *child, *timer;
+    sd_event_source *io, *timer;
 };
 
 struct qaird_qube {
@@ -65,7 +67,6 @@ struct qaird_qube {
     pid_t pid;
     bool again;        /* asked for anew while the old one was ending */
     uint32_t again_id; /* the request that waits for it */
-    sd_event_source *child;
     char name[LIMIT_NAME_MAX + 1];
 };
 
@@ -86,9 +87,10 @@ struct qaird {
     char listen_text[80]; /* "127.0.0.1:7400" as bound */
     struct qaird_role roles[MSG_ROLE_COUNT];
     struct qaird_qube *qubes;
+    struct qaird_child *children; /* that are watched */
     int tpm_listen;
     pid_t tpm_pid;
-    sd_event_source *tpm_child, *tpm_timer;
+    sd_event_source *tpm_timer;
     unsigned tpm_deaths;
     bool measured, serving, stopping;
     unsigned pack_reads; /* answers to SIGHUP, for `qair zone reload` */
@@ -127,6 +129,17 @@ struct qaird_exec {
 /* Closes everything else, own process group, dies with qaird. */
 int qaird_exec(const struct qaird_exec *x, pid_t *ret_pid, struct err *err)
         MUST_CHECK;
+
+/*
+ * Calls ended once, from the loop, when the child is gone.  By SIGCHLD and
+ * waitid: sd-event's own child sources miss the end of a process that a
+ * debugger has attached to.
+ */
+typedef void qaird_ended(const siginfo_t *si, void *user);
+int qaird_watch(struct qaird *q, pid_t pid, qaird_ended *ended, void *user,
+        struct err *err) MUST_CHECK;
+/* On SIGCHLD. */
+void qaird_reap(struct qaird *q);
 
 /* qaird_role.c */
 void qaird_role_start(struct qaird *q, uint8_t role);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What sanitizers and their reports are steered with is passed on. */
@@ -77,4 +78,48 @@ int qaird_exec(const struct qaird_exec *x, pid_t *ret_pid, struct err *err)
         child(x, parent);
     *ret_pid = pid;
     return 0;
+}
+
+struct qaird_child {
+    struct qaird_child *next;
+    pid_t pid;
+    qaird_ended *ended;
+    void *user;
+};
+
+int qaird_watch(struct qaird *q, pid_t pid, qaird_ended *ended, void *user,
+        struct err *err)
+{
+    struct qaird_child *c = malloc(sizeof(*c));
+
+    if (!c)
+        return err_set(err, ERR_MEMORY, "watch pid %d", (int)pid);
+    *c = (struct qaird_child){q->children, pid, ended, user};
+    q->children = c;
+    return 0;
+}
+
+static void child_ended(struct qaird *q, const siginfo_t *si)
+{
+    struct qaird_child **p = &q->children, *c;
+
+    while (*p && (*p)->pid != si->si_pid)
+        p = &(*p)->next;
+    c = *p;
+    if (!c)
+        return;
+    *p = c->next;
+    c->ended(si, c->user);
+    free(c);
+}
+
+void qaird_reap(struct qaird *q)
+{
+    for (;;) {
+        siginfo_t si = {0};
+
+        if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG) < 0 || si.si_pid == 0)
+            return;
+        child_ended(q, &si);
+    }
 }

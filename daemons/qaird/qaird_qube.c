@@ -109,11 +109,10 @@ static void forget(struct qaird_qube *u)
     while (*p != u)
         p = &(*p)->next;
     *p = u->next;
-    sd_event_source_disable_unref(u->child);
     free(u);
 }
 
-static int on_exit_of_qube(sd_event_source *s, const siginfo_t *si, void *user)
+static void on_exit_of_qube(const siginfo_t *si, void *user)
 {
     struct qaird_qube *u = user;
     struct qaird *q = u->q;
@@ -121,20 +120,18 @@ static int on_exit_of_qube(sd_event_source *s, const siginfo_t *si, void *user)
     bool again = u->again;
     char name[LIMIT_NAME_MAX + 1];
 
-    (void)s;
     (void)si;
     memcpy(name, u->name, sizeof(name));
     forget(u);
     if (q->stopping) {
         qaird_step(q);
-        return 0;
+        return;
     }
     if (again)
         qaird_qube_start(q, id, span_str(name));
     else
         tell_gone(q, name);
     qaird_status_write(q);
-    return 0;
 }
 
 /* Once: a qube that cannot be set up would only be seen to end. */
@@ -204,10 +201,7 @@ static int start(struct qaird *q, const struct conf_qube *c, int *ret_agent,
     u->next = q->qubes;
     q->qubes = u;
     *ret_agent = ends[0];
-    if (sd_event_add_child(
-                q->event, &u->child, u->pid, WEXITED, on_exit_of_qube, u) < 0)
-        return err_set(err, ERR_MEMORY, "event loop");
-    return 0;
+    return qaird_watch(q, u->pid, on_exit_of_qube, u, err);
 }
 
 void qaird_qube_start(struct qaird *q, uint32_t id, struct span name)

@@ -365,13 +365,11 @@ static void measure_ended(struct qaird_role *r, const siginfo_t *si)
     } /* else the software TPM starts again, and measuring with it */
 }
 
-static int on_exit_of_role(sd_event_source *s, const siginfo_t *si, void *user)
+static void on_exit_of_role(const siginfo_t *si, void *user)
 {
     struct qaird_role *r = user;
     struct qaird *q = r->q;
 
-    (void)s;
-    r->child = sd_event_source_unref(r->child);
     r->io = sd_event_source_disable_unref(r->io);
     if (r->control >= 0)
         (void)close(r->control);
@@ -380,11 +378,11 @@ static int on_exit_of_role(sd_event_source *s, const siginfo_t *si, void *user)
     r->ready = false;
     if (q->stopping) {
         qaird_step(q);
-        return 0;
+        return;
     }
     if (r->role == MSG_ROLE_MEASURE) {
         measure_ended(r, si);
-        return 0;
+        return;
     }
     log_death(r, si);
     r->deaths++;
@@ -397,7 +395,6 @@ static int on_exit_of_role(sd_event_source *s, const siginfo_t *si, void *user)
         qaird_stop(q, 1);
     }
     qaird_status_write(q);
-    return 0;
 }
 
 static int spawn(struct qaird_role *r, struct err *err)
@@ -437,8 +434,7 @@ void qaird_role_start(struct qaird *q, uint8_t role)
         qaird_stop(q, 1);
         return;
     }
-    if (sd_event_add_child(
-                q->event, &r->child, r->pid, WEXITED, on_exit_of_role, r) < 0 ||
+    if (qaird_watch(q, r->pid, on_exit_of_role, r, &err) < 0 ||
             sd_event_add_io(q->event, &r->io, r->control, EPOLLIN, on_io, r) <
                     0) {
         qaird_log(q, "event loop: out of memory");

@@ -67,31 +67,30 @@ static int on_retry(sd_event_source *s, uint64_t usec, void *user)
     return 0;
 }
 
-static int on_exit_of_swtpm(sd_event_source *s, const siginfo_t *si, void *user)
+static void on_exit_of_swtpm(const siginfo_t *si, void *user)
 {
     struct qaird *q = user;
 
-    (void)s;
     (void)si;
-    q->tpm_child = sd_event_source_unref(q->tpm_child);
     q->tpm_pid = 0;
     if (q->stopping) {
         qaird_step(q);
-        return 0;
+        return;
     }
     q->tpm_deaths++;
     if (!q->measured && q->tpm_deaths >= DEATHS_START) {
         qaird_log(q, "the software TPM does not start; see its message above");
         qaird_stop(q, 1);
-        return 0;
+        return;
     }
     if (q->measured)
         qaird_log(q, "the software TPM ended and lost what was measured: keys "
                      "stay shut until the zone is started again");
     qaird_role_kill(&q->roles[q->measured ? MSG_ROLE_KEYD : MSG_ROLE_MEASURE]);
     q->tpm_timer = sd_event_source_disable_unref(q->tpm_timer);
-    return sd_event_add_time_relative(
-            q->event, &q->tpm_timer, CLOCK_MONOTONIC, RETRY_US, 0, on_retry, q);
+    if (sd_event_add_time_relative(q->event, &q->tpm_timer, CLOCK_MONOTONIC,
+                RETRY_US, 0, on_retry, q) < 0)
+        qaird_stop(q, 1);
 }
 
 static int run_swtpm(struct qaird *q, struct err *err)
@@ -112,10 +111,7 @@ static int run_swtpm(struct qaird *q, struct err *err)
         rc = qaird_exec(&x, &q->tpm_pid, err);
     if (rc < 0)
         return rc;
-    if (sd_event_add_child(q->event, &q->tpm_child, q->tpm_pid, WEXITED,
-                on_exit_of_swtpm, q) < 0)
-        return err_set(err, ERR_MEMORY, "event loop");
-    return 0;
+    return qaird_watch(q, q->tpm_pid, on_exit_of_swtpm, q, err);
 }
 
 int qaird_tpm_start(struct qaird *q, struct err *err)
