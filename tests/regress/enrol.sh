@@ -6,7 +6,7 @@ set -u
 for tool in swtpm swtpm_setup openssl python3; do
     command -v $tool >/dev/null || { echo "1..0 # SKIP $tool is not installed"; exit 77; }
 done
-PATH=$(dirname "$1"):$PATH
+PATH=$(realpath "$(dirname "$1")"):$PATH
 dir=$(mktemp -d)
 cleanup() {
     qair -z "$dir/server" zone stop >/dev/null 2>&1

@@ -48,7 +48,8 @@ roles="logd keyd policyd attestd netd calld"
 
 openssl ecparam -name prime256v1 -genkey -noout 2>/dev/null |
     openssl ec -pubout -out "$dir/owner.pub" 2>/dev/null
-ok "init" qair zone init --name $name --owner "$dir/owner.pub" --listen 127.0.0.1:0
+made() { qair zone init --name $name --owner "$dir/owner.pub" --listen 127.0.0.1:0 >/dev/null; }
+ok "init" made
 ok "init again is refused" sh -c "! '$bin/qair' -z '$zone' zone init --name $name --owner '$dir/owner.pub'"
 printf 'type = AppVM\nservices = *\n' >"$zone/qubes.d/work.conf"
 ok "start returns when the zone serves" qair zone start
