@@ -94,6 +94,7 @@ static int run_noun(struct cli *cli, int argc, char **argv)
 {
     const struct cli_noun *noun = find_noun(argv[0]);
     const char *verb = argc > 1 ? argv[1] : NULL;
+    bool asked = verb && strcmp(verb, "--help") == 0;
 
     if (!noun) {
         (void)fprintf(stderr, "qair: no noun '%s'; 'qair --help' lists them\n",
@@ -102,9 +103,7 @@ static int run_noun(struct cli *cli, int argc, char **argv)
     }
     cli->noun = noun->name;
     cli->verb = find_verb(noun, verb);
-    if (!cli->verb) {
-        bool asked = verb && strcmp(verb, "--help") == 0;
-
+    if (!cli->verb || asked) {
         if (verb && !asked)
             (void)fprintf(stderr, "qair %s: no verb '%s'; there are:\n",
                     noun->name, verb);

@@ -92,8 +92,7 @@ int zone_process_run(const struct cli *cli, struct err *err)
     if (snprintf(path, sizeof(path), "%s/qaird", cli->programs) >=
             (int)sizeof(path))
         return err_set(err, ERR_LIMIT, "path too long");
-    (void)execl(path, "qaird", "--programs", cli->programs, cli->zone_dir,
-            (char *)NULL);
+    (void)execl(path, "qaird", cli->zone_dir, (char *)NULL);
     return err_errno(err, "%s", path);
 }
 
@@ -129,8 +128,7 @@ static _Noreturn void become_qaird(const struct cli *cli, int log, int ready)
             (ready != READY_FD && dup2(ready, READY_FD) < 0) ||
             fcntl(READY_FD, F_SETFD, 0) < 0)
         _exit(127);
-    (void)execl(path, "qaird", "--programs", cli->programs, "--ready-fd", fd,
-            cli->zone_dir, (char *)NULL);
+    (void)execl(path, "qaird", "--ready-fd", fd, cli->zone_dir, (char *)NULL);
     (void)dprintf(STDERR_FILENO, "%s: %s\n", path, strerror(errno));
     _exit(127);
 }
