@@ -33,7 +33,8 @@ void cli_admin_close(struct cli_admin *a)
 static int refusal(const struct msg_header *h, struct err *err)
 {
     struct msg_refused r;
-    char where[64], reason[ERR_MSG_MAX];
+    /* together with ": " they fit an err: a cut is seen as "..." */
+    char where[40], reason[ERR_MSG_MAX - 42];
 
     if (msg_get(h, &r) != 0 || r.code == 0 || r.code > 100)
         return err_set(err, ERR_PEER, "malformed refusal");

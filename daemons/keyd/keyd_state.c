@@ -136,6 +136,7 @@ static int self_appraise(struct keyd *k, const struct pack_reference *ref,
 static int state_appraise(struct keyd *k, struct err *err)
 {
     const struct pack_reference *ref;
+    const struct pack_zone *zone;
     struct appraisal *a;
     int r;
 
@@ -145,9 +146,14 @@ static int state_appraise(struct keyd *k, struct err *err)
         return err_set(err, ERR_STATE, "pack not usable: %s", k->pack_error);
     if (!k->ring.identity)
         return err_set(err, ERR_STATE, "the zone has no identity yet");
-    if (!pack_zone(k->pack, k->zone_name))
+    zone = pack_zone(k->pack, k->zone_name);
+    if (!zone)
         return err_set(err, ERR_STATE,
                 "zone %s is not in the owner's pack: qair zone enrol", k->zone);
+    /* its state would not be called emulated, and it is */
+    if (k->conf->tpm == CONF_TPM_SWTPM && !zone->emulated)
+        return err_set(err, ERR_MISMATCH,
+                "the pack takes this zone's software TPM for hardware");
     ref = pack_reference(k->pack, k->zone_name, role_now());
     if (!ref)
         return err_set(err, ERR_STATE,

@@ -349,7 +349,7 @@ void world_enrol(struct world *w)
     z->ak_len = w->ak_len;
     z->identity = w->identity;
     z->log = w->log;
-    z->emulated = true;
+    z->emulated = !w->hardware;
     z->since = 1;
     buf_reset(&w->zone_file);
     OK(pack_zone_sign(z, w->owner, &w->zone_file, &err));

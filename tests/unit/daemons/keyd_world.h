@@ -25,6 +25,7 @@ struct world {
     struct crypto_key *owner;
     struct buf events;
     struct driver d;
+    bool hardware; /* the owner takes the TPM for a real one */
     pid_t proxy;
     int proxy_ctl;
     int admin, calld, netd, logd; /* our ends */

@@ -265,6 +265,23 @@ static void test_false_approvals(void **state)
     crypto_key_free(stranger);
 }
 
+/* A software TPM is never called golden without (emulated). */
+static void test_emulated_is_said(void **state)
+{
+    (void)state;
+    world_start(&w);
+    w.hardware = true;
+    world_enrol(&w);
+    world_approve(&w, w.owner, ZONE, 0);
+    world_send_pack(&w);
+    assert_true(envelope_refused());
+    SAYS("software TPM");
+    w.hardware = false;
+    world_enrol(&w);
+    world_send_pack(&w);
+    assert_false(envelope_refused());
+}
+
 static void test_approval_runs_out_while_open(void **state)
 {
     (void)state;
@@ -793,6 +810,7 @@ int main(int argc, char **argv)
             T(test_changes_of_state_are_recorded_once),
             T(test_tpm_reset_closes_keys),
             T(test_false_approvals),
+            T(test_emulated_is_said),
             T(test_approval_runs_out_while_open),
             T(test_keys_survive_a_restart),
             T(test_damaged_key_files_end_the_start),
