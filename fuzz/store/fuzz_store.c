@@ -47,9 +47,20 @@ static void make_log(const char *dir)
     close(fd); /* and no store_close */
 }
 
+static char template_dir[64];
+
+static void remove_template(void)
+{
+    char cmd[128];
+
+    snprintf(cmd, sizeof cmd, "rm -rf '%s'", template_dir);
+    (void)run(cmd);
+    crypto_key_free(key);
+}
+
 static const char *template_log(void)
 {
-    static char dir[64];
+    char *dir = template_dir;
     static const uint8_t seed[32] = {1};
     uint8_t raw[32];
     size_t len;
@@ -57,12 +68,13 @@ static const char *template_log(void)
     if (dir[0] != '\0')
         return dir;
     key = crypto_key_ed25519(seed);
-    snprintf(dir, sizeof dir, "/tmp/qair-fuzz-store-XXXXXX");
+    snprintf(dir, sizeof template_dir, "/tmp/qair-fuzz-store-XXXXXX");
     if (key == NULL || mkdtemp(dir) == NULL ||
             crypto_pub_raw(crypto_key_pub(key), raw, sizeof raw, &len) < 0 ||
             merkle_vkey_make("qair/fuzz/log", raw, &vkey) < 0)
         abort();
     make_log(dir);
+    (void)atexit(remove_template);
     return dir;
 }
 

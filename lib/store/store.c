@@ -162,15 +162,22 @@ int store_append(
     return r;
 }
 
+/* The last tile of a kind in a tree of size. */
+static uint64_t last_tile(int kind, uint64_t size)
+{
+    unsigned level = kind == 0 ? 0 : (unsigned)STORE_LEVEL(kind);
+
+    return (size >> (MERKLE_TILE_HEIGHT * level)) / MERKLE_TILE_WIDTH;
+}
+
 /* Every tile that changed since the last flush, of one kind. */
 static int flush_kind(
         struct store *s, int kind, struct store_sync *sync, struct err *err)
 {
-    unsigned shift = kind == 0 ? MERKLE_TILE_HEIGHT
-                               : MERKLE_TILE_HEIGHT * (unsigned)kind;
+    uint64_t last = last_tile(kind, s->head.size);
     char path[MERKLE_PATH_SIZE];
 
-    for (uint64_t n = s->flushed >> shift; n <= s->head.size >> shift; n++) {
+    for (uint64_t n = last_tile(kind, s->flushed); n <= last; n++) {
         unsigned width = merkle_tile_width(STORE_LEVEL(kind), n, s->head.size);
         int r;
 
