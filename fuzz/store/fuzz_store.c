@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -44,7 +45,7 @@ static void make_log(const char *dir)
                 (i == 0 && store_flush(s, NULL) < 0))
             abort();
     }
-    close(fd); /* and no store_close */
+    _exit(0); /* and no store_close */
 }
 
 static char template_dir[64];
@@ -64,6 +65,8 @@ static const char *template_log(void)
     static const uint8_t seed[32] = {1};
     uint8_t raw[32];
     size_t len;
+    int status;
+    pid_t pid;
 
     if (dir[0] != '\0')
         return dir;
@@ -73,7 +76,11 @@ static const char *template_log(void)
             crypto_pub_raw(crypto_key_pub(key), raw, sizeof raw, &len) < 0 ||
             merkle_vkey_make("qair/fuzz/log", raw, &vkey) < 0)
         abort();
-    make_log(dir);
+    pid = fork();
+    if (pid == 0)
+        make_log(dir);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        abort();
     (void)atexit(remove_template);
     return dir;
 }
