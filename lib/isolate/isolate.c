@@ -1,48 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "isolate.h"
-
-#include "buf.h"
+#include "isolate_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <limits.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BWRAP     "/usr/bin/bwrap"
-#define ARGS_MAX  2048
-#define FIXED_FDS 64 /* descriptors of the child are moved above this */
-/* Where root arranges the folders that the qube's user could not reach. */
-#define STAGE "/mnt"
-
-/* What a qube finds in ISOLATE_PROGRAMS; the first two are needed. */
-static const char *const program_names[] = {
+const char *const isolate_program_names[ISOLATE_PROGRAMS_COUNT] = {
         "qair-agent", "qrexec-client-vm", "qair-sign"};
-#define PROGRAMS_NEEDED 2
-
-struct plan {
-    const struct isolate_params *p;
-    int agent_fd;
-    int err_fd;          /* becomes descriptor 2; -1: as it is */
-    char home[PATH_MAX]; /* host folder, resolved; empty: tmpfs */
-    char services[PATH_MAX];
-    char programs[ARRAY_LEN(program_names)][PATH_MAX];
-    char *args[ARGS_MAX];
-    size_t n_args;
-    struct buf texts;                /* of args that were put together */
-    int data[ISOLATE_FILES_MAX + 8]; /* memfds of files */
-    size_t n_data;
-};
 
 /* ---- the host's side ------------------------------------------------- */
 
@@ -53,17 +23,17 @@ static int resolve(const char *path, char ret[static PATH_MAX], struct err *err)
     return 0;
 }
 
-static int resolve_programs(struct plan *plan, struct err *err)
+static int resolve_programs(struct isolate_plan *plan, struct err *err)
 {
-    for (size_t i = 0; i < ARRAY_LEN(program_names); i++) {
+    for (size_t i = 0; i < ISOLATE_PROGRAMS_COUNT; i++) {
         char path[PATH_MAX];
         int n = snprintf(path, sizeof(path), "%s/%s", plan->p->programs,
-                program_names[i]);
+                isolate_program_names[i]);
 
         plan->programs[i][0] = '\0';
         if (n < 0 || (size_t)n >= sizeof(path))
             return err_set(err, ERR_LIMIT, "path of programs is too long");
-        if (i >= PROGRAMS_NEEDED && access(path, F_OK) < 0)
+        if (i >= ISOLATE_PROGRAMS_NEEDED && access(path, F_OK) < 0)
             continue;
         if (resolve(path, plan->programs[i], err))
             return err_prefix(err, ERR_IO, "program for qubes");
@@ -72,7 +42,7 @@ static int resolve_programs(struct plan *plan, struct err *err)
 }
 
 /* The home of a qube is its user's alone. */
-static int make_home(struct plan *plan, struct err *err)
+static int make_home(struct isolate_plan *plan, struct err *err)
 {
     const struct isolate_params *p = plan->p;
 
@@ -83,7 +53,7 @@ static int make_home(struct plan *plan, struct err *err)
     return resolve(p->home, plan->home, err);
 }
 
-static int resolve_all(struct plan *plan, struct err *err)
+static int resolve_all(struct isolate_plan *plan, struct err *err)
 {
     int r = plan->p->programs ? resolve_programs(plan, err) : 0;
 
@@ -96,20 +66,20 @@ static int resolve_all(struct plan *plan, struct err *err)
 
 /* ---- bubblewrap's command line --------------------------------------- */
 
-static void arg(struct plan *plan, const char *text)
+static void arg(struct isolate_plan *plan, const char *text)
 {
     /* One place less for the NULL; isolate_start checks n_args. */
-    if (plan->n_args < ARGS_MAX - 1) {
+    if (plan->n_args < ISOLATE_ARGS_MAX - 1) {
         plan->args[plan->n_args] = strdup(text);
         if (!plan->args[plan->n_args])
-            plan->texts.error = ERR_MEMORY;
+            plan->error = ERR_MEMORY;
         plan->n_args++;
     } else {
-        plan->texts.error = ERR_LIMIT;
+        plan->error = ERR_LIMIT;
     }
 }
 
-static void args(struct plan *plan, const char *const *texts, size_t n)
+static void args(struct isolate_plan *plan, const char *const *texts, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         arg(plan, texts[i]);
@@ -118,7 +88,7 @@ static void args(struct plan *plan, const char *const *texts, size_t n)
     args((plan), (const char *const[]){__VA_ARGS__},                           \
             sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
-static int add_file(struct plan *plan, const char *path, unsigned mode,
+static int add_file(struct isolate_plan *plan, const char *path, unsigned mode,
         struct span bytes, struct err *err)
 {
     char number[16];
@@ -134,17 +104,18 @@ static int add_file(struct plan *plan, const char *path, unsigned mode,
     if (buf_write_all(fd, bytes, err) || lseek(fd, 0, SEEK_SET) != 0)
         return err_errno(err, "file for a qube");
     (void)snprintf(perms, sizeof(perms), "%04o", mode & 0777);
-    (void)snprintf(number, sizeof(number), "%zu", FIXED_FDS + plan->n_data);
+    (void)snprintf(
+            number, sizeof(number), "%zu", ISOLATE_FIXED_FDS + plan->n_data);
     plan->n_data++;
     ARGS(plan, "--perms", perms, "--ro-bind-data", number, path);
     return 0;
 }
 
-static int add_text(struct plan *plan, const char *path, struct err *err,
-        const char *fmt, ...) PRINTF_LIKE(4, 5);
+static int add_text(struct isolate_plan *plan, const char *path,
+        struct err *err, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
-static int add_text(struct plan *plan, const char *path, struct err *err,
-        const char *fmt, ...)
+static int add_text(struct isolate_plan *plan, const char *path,
+        struct err *err, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
@@ -158,7 +129,7 @@ static int add_text(struct plan *plan, const char *path, struct err *err,
     return add_file(plan, path, 0644, SPAN(text, (size_t)n), err);
 }
 
-static void add_system(struct plan *plan)
+static void add_system(struct isolate_plan *plan)
 {
     ARGS(plan, "bwrap", "--unshare-all", "--uid", "1000", "--gid", "1000",
             "--hostname", plan->p->name, "--die-with-parent", "--new-session",
@@ -171,33 +142,36 @@ static void add_system(struct plan *plan)
             "--ro-bind-try", "/etc/alternatives", "/etc/alternatives");
 }
 
-static void add_folders(struct plan *plan)
+static void add_folders(struct isolate_plan *plan)
 {
     bool staged = plan->p->uid != 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(program_names); i++) {
+    for (size_t i = 0; i < ISOLATE_PROGRAMS_COUNT; i++) {
         char from[PATH_MAX];
         char to[PATH_MAX];
 
         if (!plan->programs[i][0])
             continue;
-        (void)snprintf(from, sizeof(from), "%s/%s", STAGE, program_names[i]);
-        (void)snprintf(
-                to, sizeof(to), "%s/%s", ISOLATE_PROGRAMS, program_names[i]);
+        (void)snprintf(from, sizeof(from), "%s/%s", ISOLATE_STAGE,
+                isolate_program_names[i]);
+        (void)snprintf(to, sizeof(to), "%s/%s", ISOLATE_PROGRAMS,
+                isolate_program_names[i]);
         ARGS(plan, "--ro-bind", staged ? from : plan->programs[i], to);
     }
     if (plan->services[0])
-        ARGS(plan, "--ro-bind", staged ? STAGE "/services" : plan->services,
+        ARGS(plan, "--ro-bind",
+                staged ? ISOLATE_STAGE "/services" : plan->services,
                 ISOLATE_SERVICES);
     else
         ARGS(plan, "--dir", ISOLATE_SERVICES);
     if (plan->home[0])
-        ARGS(plan, "--bind", staged ? STAGE "/home" : plan->home, ISOLATE_HOME);
+        ARGS(plan, "--bind", staged ? ISOLATE_STAGE "/home" : plan->home,
+                ISOLATE_HOME);
     else
         ARGS(plan, "--perms", "0700", "--tmpfs", ISOLATE_HOME);
 }
 
-static int add_etc(struct plan *plan, struct err *err)
+static int add_etc(struct isolate_plan *plan, struct err *err)
 {
     const char *name = plan->p->name;
     int r = add_text(plan, "/etc/passwd", err,
@@ -220,7 +194,8 @@ static int add_etc(struct plan *plan, struct err *err)
     return r;
 }
 
-static int add_all(struct plan *plan, const char *command, struct err *err)
+static int add_all(
+        struct isolate_plan *plan, const char *command, struct err *err)
 {
     int r;
 
@@ -235,131 +210,24 @@ static int add_all(struct plan *plan, const char *command, struct err *err)
             "LOGNAME", ISOLATE_USER, "--setenv", "SHELL", "/bin/sh", "--setenv",
             "LANG", "C.UTF-8", "--chdir", ISOLATE_HOME, "--");
     arg(plan, command);
-    return buf_ok(&plan->texts, err);
-}
-
-/* ---- the child ------------------------------------------------------- */
-
-static _Noreturn void give_up(const struct plan *plan, const char *what)
-{
-    (void)dprintf(2, "qube %s: %s: %s\n", plan->p->name, what, strerror(errno));
-    _exit(1);
-}
-
-static void stage(const struct plan *plan, const char *from, const char *name,
-        bool folder)
-{
-    char to[PATH_MAX];
-    int fd;
-
-    (void)snprintf(to, sizeof(to), "%s/%s", STAGE, name);
-    if (folder) {
-        if (mkdir(to, 0755) < 0)
-            give_up(plan, to);
-    } else {
-        fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
-        if (fd < 0)
-            give_up(plan, to);
-        (void)close(fd);
-    }
-    if (mount(from, to, NULL, MS_BIND, NULL) < 0)
-        give_up(plan, from);
-}
-
-/*
- * The qube's uid cannot walk to folders of the zone, which are root's: they are
- * put where it can, in a mount namespace that ends with the qube.
- */
-static void stage_all(const struct plan *plan)
-{
-    if (unshare(CLONE_NEWNS) < 0 ||
-            mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
-            mount("tmpfs", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") <
-                    0)
-        give_up(plan, "mount namespace");
-    for (size_t i = 0; i < ARRAY_LEN(program_names); i++) {
-        if (plan->programs[i][0])
-            stage(plan, plan->programs[i], program_names[i], false);
-    }
-    if (plan->services[0])
-        stage(plan, plan->services, "services", true);
-    if (plan->home[0])
-        stage(plan, plan->home, "home", true);
-}
-
-static void drop_uid(const struct plan *plan)
-{
-    if (setgroups(0, NULL) < 0 ||
-            setresgid(plan->p->gid, plan->p->gid, plan->p->gid) < 0 ||
-            setresuid(plan->p->uid, plan->p->uid, plan->p->uid) < 0)
-        give_up(plan, "uid of the qube");
-}
-
-/* Descriptors: 0-2, the agent's link, and files from FIXED_FDS on. */
-static void sort_fds(struct plan *plan)
-{
-    const int top = FIXED_FDS + (int)plan->n_data;
-    int null;
-
-    /* Out of the way first, so that no dup2 overwrites one still needed. */
-    for (size_t i = 0; i < plan->n_data; i++) {
-        plan->data[i] = fcntl(plan->data[i], F_DUPFD_CLOEXEC, top);
-        if (plan->data[i] < 0)
-            give_up(plan, "descriptors");
-    }
-    if (plan->agent_fd >= 0)
-        plan->agent_fd = fcntl(plan->agent_fd, F_DUPFD_CLOEXEC, top);
-    if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-        give_up(plan, "descriptors");
-    for (size_t i = 0; i < plan->n_data; i++) {
-        if (dup2(plan->data[i], FIXED_FDS + (int)i) < 0)
-            give_up(plan, "descriptors");
-    }
-    if (plan->agent_fd >= 0 && dup2(plan->agent_fd, ISOLATE_AGENT_FD) < 0)
-        give_up(plan, "descriptors");
-    if (plan->err_fd >= 0 && dup2(plan->err_fd, 2) < 0)
-        give_up(plan, "descriptors");
-    null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
-        give_up(plan, "/dev/null");
-}
-
-static _Noreturn void become(struct plan *plan)
-{
-    sigset_t none;
-
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGPIPE, SIG_DFL);
-    (void)umask(0022);
-    if (plan->p->uid) {
-        stage_all(plan);
-        drop_uid(plan);
-    }
-    /* After the drop: a change of uid clears it. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-        give_up(plan, "parent");
-    sort_fds(plan);
-    (void)execv(BWRAP, plan->args);
-    give_up(plan, BWRAP " (apt-get install bubblewrap)");
+    return plan->error ? err_set(err, plan->error, "too many arguments") : 0;
 }
 
 /* ---- start ----------------------------------------------------------- */
 
-static void plan_free(struct plan *plan)
+static void plan_free(struct isolate_plan *plan)
 {
     for (size_t i = 0; i < plan->n_args; i++)
         free(plan->args[i]);
     for (size_t i = 0; i < plan->n_data; i++)
         (void)close(plan->data[i]);
-    buf_fini(&plan->texts);
     free(plan);
 }
 
 static int launch(const struct isolate_params *p, int agent_fd, int err_fd,
         const char *command, pid_t *ret_pid, struct err *err)
 {
-    struct plan *plan = calloc(1, sizeof(*plan));
+    struct isolate_plan *plan = calloc(1, sizeof(*plan));
     pid_t pid;
     int r;
 
@@ -368,14 +236,14 @@ static int launch(const struct isolate_params *p, int agent_fd, int err_fd,
     plan->p = p;
     plan->agent_fd = agent_fd;
     plan->err_fd = err_fd;
-    plan->texts = BUF_INIT(0);
+    plan->parent = getpid();
     r = resolve_all(plan, err);
     if (r == 0)
         r = add_all(plan, command, err);
     if (r == 0) {
         pid = fork();
         if (pid == 0)
-            become(plan);
+            isolate_child(plan);
         if (pid < 0)
             r = err_errno(err, "fork");
         else
@@ -392,7 +260,7 @@ int isolate_start(const struct isolate_params *p, int agent_fd, pid_t *ret_pid,
 
     if (!text_is_name(span_str(p->name), LIMIT_NAME_MAX) || !p->programs)
         r = err_set(err, ERR_USAGE, "a qube needs a name and programs");
-    else if (access(BWRAP, X_OK) < 0)
+    else if (access(ISOLATE_BWRAP, X_OK) < 0)
         r = err_set(err, ERR_NOT_FOUND,
                 "qubes need bubblewrap: apt-get install bubblewrap");
     else
@@ -461,7 +329,7 @@ int isolate_check(uid_t uid, gid_t gid, struct err *err)
     pid_t pid;
     int r;
 
-    if (access(BWRAP, X_OK) < 0)
+    if (access(ISOLATE_BWRAP, X_OK) < 0)
         return err_set(err, ERR_NOT_FOUND,
                 "qubes need bubblewrap: apt-get install bubblewrap");
     if (pipe2(fds, O_CLOEXEC) < 0)

@@ -110,7 +110,8 @@ static void hear(struct world *w, int fd, enum msg_type type)
     uint16_t got = driver_get(fd, &w->m, &w->fds, &w->id);
 
     if (got != type)
-        fail_msg("%s came, not %s", msg_type_name(got), msg_type_name(type));
+        fail_msg("%s came, not %s", msg_type_name(got),
+                msg_type_name((uint16_t)type));
 }
 
 static void answer_refused(
