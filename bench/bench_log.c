@@ -11,11 +11,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -273,6 +275,15 @@ static void measure(struct bench *b, struct store *s, int dirfd, size_t writers)
     print("log ack p99", writers, median(p99, RUNS), "ms", 10);
 }
 
+static int remove_one(
+        const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
 int main(int argc, char **argv)
 {
     static const uint8_t seed[32] = {1};
@@ -281,7 +292,7 @@ int main(int argc, char **argv)
     struct merkle_vkey vkey;
     struct store *s;
     struct err err;
-    char path[4096], cmd[4200];
+    char path[4096];
     int dirfd;
 
     snprintf(path, sizeof path, "%s/bench-log-XXXXXX",
@@ -301,6 +312,5 @@ int main(int argc, char **argv)
     store_close(s);
     crypto_key_free(key);
     free(b);
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", path);
-    return system(cmd) == 0 ? 0 : 1;
+    return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : 1;
 }

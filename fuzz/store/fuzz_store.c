@@ -8,8 +8,10 @@
 #include "store.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,9 +26,48 @@ static const char *const files[] = {"journal", "checkpoint", "tile/entries/000",
 static struct crypto_key *key;
 static struct merkle_vkey vkey;
 
-static int run(const char *cmd)
+static const char *const folders[] = {"tile", "tile/entries",
+        "tile/entries/001.p", "tile/0", "tile/0/001.p", "tile/1",
+        "tile/1/000.p"};
+
+/* The log of the template, byte for byte. */
+static struct buf contents[ARRAY_LEN(files)];
+
+static int remove_one(
+        const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-    return system(cmd) == 0 ? 0 : -1;
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static void remove_folder(const char *dir)
+{
+    if (nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        abort();
+}
+
+static void write_log(const char *dir)
+{
+    int fd;
+
+    if (mkdir(dir, 0700) < 0)
+        abort();
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        if (mkdirat(fd, folders[i], 0700) < 0)
+            abort();
+    }
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        int out = openat(
+                fd, files[i], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+        if (out < 0 || buf_write_all(out, buf_span(&contents[i]), NULL) < 0)
+            abort();
+        close(out);
+    }
+    close(fd);
 }
 
 /* A log whose journal holds its last groups, as after a kill. */
@@ -48,30 +89,19 @@ static void make_log(const char *dir)
     _exit(0); /* and no store_close */
 }
 
-static char template_dir[64];
+static char run_dir[64];
 
-static void remove_template(void)
+/* Once: a writer that is gone without closing, and what it left. */
+static void load_template(void)
 {
-    char cmd[128];
-
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", template_dir);
-    (void)run(cmd);
-    crypto_key_free(key);
-}
-
-static const char *template_log(void)
-{
-    char *dir = template_dir;
     static const uint8_t seed[32] = {1};
+    char dir[64] = "/tmp/qair-fuzz-store-XXXXXX";
     uint8_t raw[32];
     size_t len;
-    int status;
+    int status, fd;
     pid_t pid;
 
-    if (dir[0] != '\0')
-        return dir;
     key = crypto_key_ed25519(seed);
-    snprintf(dir, sizeof template_dir, "/tmp/qair-fuzz-store-XXXXXX");
     if (key == NULL || mkdtemp(dir) == NULL ||
             crypto_pub_raw(crypto_key_pub(key), raw, sizeof raw, &len) < 0 ||
             merkle_vkey_make("qair/fuzz/log", raw, &vkey) < 0)
@@ -81,8 +111,15 @@ static const char *template_log(void)
         make_log(dir);
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
         abort();
-    (void)atexit(remove_template);
-    return dir;
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        contents[i] = BUF_INIT(STORE_JOURNAL_MIN);
+        if (buf_load(&contents[i], fd, files[i], NULL) < 0)
+            abort();
+    }
+    close(fd);
+    remove_folder(dir);
+    snprintf(run_dir, sizeof run_dir, "%s", dir);
 }
 
 static void damage(const char *dir, const uint8_t *data, size_t size)
@@ -127,15 +164,11 @@ static void check(const char *dir)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const char *from = template_log();
-    char dir[80], cmd[256];
-
-    snprintf(dir, sizeof dir, "%s.run", from);
-    snprintf(cmd, sizeof cmd, "rm -rf '%s' && cp -a '%s' '%s'", dir, from, dir);
-    if (run(cmd) < 0)
-        abort();
-    damage(dir, data, size);
-    check(dir);
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
-    return run(cmd) < 0 ? 1 : 0;
+    if (run_dir[0] == '\0')
+        load_template();
+    write_log(run_dir);
+    damage(run_dir, data, size);
+    check(run_dir);
+    remove_folder(run_dir);
+    return 0;
 }
