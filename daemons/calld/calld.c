@@ -16,7 +16,8 @@ static struct call *admin_call(
     struct call *c;
     struct ipc_cred cred;
 
-    /* The socket is its owner's alone (mode 0600); this is for the log. */
+    /* The socket's mode (0600) admits root and the owner; who it was is for
+     * the record. */
     if (role_link_cred(m->link, &cred)) {
         role_refuse(d->role, m->ticket, ERR_DENIED, d->where,
                 "who asks cannot be told");
@@ -28,6 +29,7 @@ static struct call *admin_call(
                 "too many calls at once");
         return NULL;
     }
+    c->uid = cred.uid;
     c->ticket = m->ticket;
     c->data = TAKE_FD(m->fds->fd[0]);
     (void)snprintf(c->source_name, sizeof(c->source_name), "@adminvm");

@@ -67,6 +67,7 @@ struct call {
     char source_name[CALLD_TARGET_MAX + 1]; /* as the rules see it */
     char requested[CALLD_TARGET_MAX + 1];
     char service[LIMIT_SERVICE_MAX + 1];
+    uid_t uid;                               /* of the owner who asks */
     char *command;                           /* CALL_OF_RUN */
     char peer_zone[LIMIT_ZONE_NAME_MAX + 1]; /* CALL_OF_ZONE, proved */
     struct buf envelope;

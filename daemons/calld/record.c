@@ -41,7 +41,8 @@ int record_run(const struct call *c, struct buf *ret, struct err *err)
             .kind = span_str("qube-run")};
 
     text_format_safe(span_str(c->command), safe, sizeof(safe));
-    (void)snprintf(detail, sizeof(detail), "%s: %s", c->qube, safe);
+    (void)snprintf(detail, sizeof(detail), "%s, uid %u: %s", c->qube,
+            (unsigned)c->uid, safe);
     e.detail = span_str(detail);
     /* The whole command, should the text be cut. */
     crypto_sha256(span_str(c->command), e.digest);

@@ -966,6 +966,7 @@ static void run_is_recorded_first(void **state)
     struct statement doc;
     struct statement_event e;
     struct err err;
+    char detail[64];
     int data;
     int fd = owner_runs(w, "work", "echo \001 secret", &data);
 
@@ -974,7 +975,9 @@ static void run_is_recorded_first(void **state)
     assert_int_equal(statement_parse(w->m.append.payload, &doc, &err), 0);
     assert_int_equal(statement_event_parse(&doc, &e, &err), 0);
     assert_true(span_eq_str(e.kind, "qube-run"));
-    assert_true(span_eq_str(e.detail, "work: echo \\x01 secret"));
+    (void)snprintf(detail, sizeof(detail), "work, uid %u: echo \\x01 secret",
+            (unsigned)getuid());
+    assert_true(span_eq_str(e.detail, detail));
     statement_fini(&doc);
     assert_true(driver_is_silent(w->d.control, 100));
     answer_refused(w, w->logd, "logd", "disk full");
