@@ -18,6 +18,8 @@
 
 #define MAX_FDS_DEFAULT  64
 #define MAX_FILE_DEFAULT (1ull << 30)
+/* Of one uid, which zones on one machine may share. */
+#define MAX_PROCESSES 256
 
 void sandbox_warn(const struct sandbox_spec *spec, const char *what)
 {
@@ -228,6 +230,8 @@ void sandbox_enter(const struct sandbox_spec *spec, uid_t uid, const int *keep,
     if (root && uid != 0)
         become(spec, uid);
     set_limits(spec);
+    if (root && uid != 0 && (spec->groups & SANDBOX_FORK))
+        limit(spec, RLIMIT_NPROC, MAX_PROCESSES);
     drop_capabilities(spec);
     if (!(spec->groups & SANDBOX_FILES))
         sandbox_landlock(spec, true, NULL, 0);

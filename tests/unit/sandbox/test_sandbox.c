@@ -553,6 +553,48 @@ static void test_descriptors_are_bounded(void **state)
     (void)close(keep);
 }
 
+static int check_forks(const struct sandbox_spec *spec, int keep)
+{
+    pid_t pid = 0;
+
+    (void)spec;
+    (void)keep;
+    for (int n = 0; n < 1000; n++) {
+        pid = fork();
+        if (pid == 0) {
+            for (;;)
+                (void)nanosleep(&(struct timespec){.tv_sec = 60}, NULL);
+        }
+        if (pid < 0)
+            break;
+    }
+    return pid < 0 && errno == EAGAIN ? 0 : 1;
+}
+
+static void test_forks_are_bounded(void **state)
+{
+    const struct sandbox_spec spec = {
+            .name = "test", .groups = SANDBOX_FORK, .max_fds = 32};
+    int status;
+    pid_t pid;
+
+    (void)state;
+    if (geteuid() != 0) /* the limit counts a person's other processes */
+        skip();
+    pid = fork();
+    if (pid == 0) {
+        const int none = STDIN_FILENO;
+
+        (void)setpgid(0, 0);
+        sandbox_enter(&spec, role_uid(), &none, 1);
+        _exit(check_forks(&spec, none));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    (void)kill(-pid, SIGKILL);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* ---- files ----------------------------------------------------------- */
 
 static int folder_checks(int dir)
@@ -661,6 +703,7 @@ int main(void)
             cmocka_unit_test(test_dies_with_its_parent),
             cmocka_unit_test(test_other_descriptors_are_closed),
             cmocka_unit_test(test_descriptors_are_bounded),
+            cmocka_unit_test(test_forks_are_bounded),
             cmocka_unit_test(test_files_beneath_the_folder_alone),
     };
 
