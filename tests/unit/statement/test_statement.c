@@ -390,8 +390,8 @@ static void readers_name_the_member_that_is_wrong(void **state)
 static void digests_have_one_spelling_of_none(void **state)
 {
     static const char *const bad[] = {
-            "{\"d\":\"0000000000000000000000000000000000000000000000000000000"
-            "000000000\"}",
+            ("{\"d\":\"0000000000000000000000000000000000000000000000000000000"
+             "000000000\"}"),
             "{\"d\":\"00\"}", "{\"d\":null}", "{}"};
     uint8_t d[32] = {1};
     struct err err;
