@@ -128,6 +128,8 @@ static int on_reload(struct role *r, const char *name, struct err *err)
         rc = load_conf(d, err);
     if (strcmp(name, "pack") == 0 || d->pack == NULL)
         load_pack(d);
+    /* keyd has it, too: why it refused a certificate may be gone. */
+    d->cert_retry_ms = 0;
     conn_check_pack(d);
     return rc != 0 ? rc : cert_rebuild(d, err);
 }
