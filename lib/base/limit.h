@@ -33,8 +33,10 @@
 #define LIMIT_CALL_DEADLINE_S 300
 #define LIMIT_REPLAY_MAX      65536
 #define LIMIT_QUBES_MAX       1024
-#define LIMIT_ZONES_MAX       256
-#define LIMIT_KEYS_MAX        256
+/* Processes of one qube: a fork bomb ends there (256 services, 8 each). */
+#define LIMIT_QUBE_PROCESSES_MAX 2048
+#define LIMIT_ZONES_MAX          256
+#define LIMIT_KEYS_MAX           256
 /* A configuration or policy file: a person wrote it. */
 #define LIMIT_CONF_FILE_MAX (1u << 20)
 #define LIMIT_CONF_LINE_MAX 4096

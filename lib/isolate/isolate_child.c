@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,9 +60,13 @@ static void stage_all(const struct isolate_plan *plan)
         stage(plan, plan->home, "home", true);
 }
 
+/* The count of processes is one of the uid, which is the qube's alone. */
 static void drop_uid(const struct isolate_plan *plan)
 {
-    if (setgroups(0, NULL) < 0 ||
+    const struct rlimit processes = {
+            LIMIT_QUBE_PROCESSES_MAX, LIMIT_QUBE_PROCESSES_MAX};
+
+    if (setrlimit(RLIMIT_NPROC, &processes) < 0 || setgroups(0, NULL) < 0 ||
             setresgid(plan->p->gid, plan->p->gid, plan->p->gid) < 0 ||
             setresuid(plan->p->uid, plan->p->uid, plan->p->uid) < 0)
         give_up(plan, "uid of the qube");

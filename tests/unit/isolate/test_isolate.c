@@ -183,6 +183,22 @@ static void qube_sees_itself_alone(void **state)
     end(&q);
 }
 
+static void fork_bomb_ends_at_the_limit(void **state)
+{
+    struct qube q;
+    char out[64];
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    start(&q, NULL);
+    greet(&q);
+    (void)run(&q, "DEFAULT:grep 'Max processes' /proc/self/limits | xargs", out,
+            sizeof(out));
+    assert_string_equal(out, "Max processes 2048 2048 processes\n");
+    end(&q);
+}
+
 static void home_outlives_the_qube_and_is_its_uids(void **state)
 {
     struct qube q;
@@ -326,6 +342,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(qube_sees_itself_alone),
+            cmocka_unit_test(fork_bomb_ends_at_the_limit),
             cmocka_unit_test(home_outlives_the_qube_and_is_its_uids),
             cmocka_unit_test(home_in_memory_is_forgotten),
             cmocka_unit_test(killed_qube_takes_everything_with_it),
