@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 uid_t qaird_uid(const struct qaird *q, unsigned offset)
@@ -162,6 +163,13 @@ static int give(const struct qaird *q, int fd, unsigned role, struct err *err)
                      : give_folder(again, uid, q->owner_group, err);
 }
 
+static bool is_read_only(int fd)
+{
+    struct statvfs st;
+
+    return fstatvfs(fd, &st) == 0 && (st.f_flag & ST_RDONLY) != 0;
+}
+
 static int open_folder(const struct qaird *q, const char *name, unsigned role,
         unsigned mode, int *ret, struct err *err)
 {
@@ -173,8 +181,10 @@ static int open_folder(const struct qaird *q, const char *name, unsigned role,
             q->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return err_errno(err, "%s", name);
-    rc = give(q, fd, role, err);
-    if (rc == 0 && fchmod(fd, (mode_t)mode) < 0)
+    /* A read-only folder is handed on as it is: its role refuses with the
+     * reason, and the rest of the zone serves. */
+    rc = is_read_only(fd) ? 0 : give(q, fd, role, err);
+    if (rc == 0 && fchmod(fd, (mode_t)mode) < 0 && errno != EROFS)
         rc = err_errno(err, "mode");
     if (rc < 0) {
         (void)close(fd);

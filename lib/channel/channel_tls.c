@@ -376,6 +376,14 @@ void channel_tls_free(struct channel_tls *t)
     free(t);
 }
 
+/* The peer closed without a word: OpenSSL 3.0 has two ways to say so. */
+static bool is_eof(int e, int saved_errno)
+{
+    return (e == SSL_ERROR_SYSCALL && saved_errno == 0) ||
+           (e == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_error()) ==
+                                          SSL_R_UNEXPECTED_EOF_WHILE_READING);
+}
+
 /* What a return value of libssl means; errno as it left it. */
 static int result(struct channel_tls *t, int n, int saved_errno,
         const char *what, struct err *err)
@@ -385,8 +393,13 @@ static int result(struct channel_tls *t, int n, int saved_errno,
     t->wants_write = e == SSL_ERROR_WANT_WRITE;
     if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
         return ERR_STATE;
-    if (e == SSL_ERROR_ZERO_RETURN)
-        return err_set(err, ERR_PEER, "%s: closed by the peer", what);
+    if (e == SSL_ERROR_ZERO_RETURN || is_eof(e, saved_errno)) {
+        ERR_clear_error();
+        return err_set(err, ERR_PEER, "%s: closed by the peer%s", what,
+                t->peer_expires != 0 ? ""
+                                     : " before it proved itself; 'qair zone "
+                                       "status' there tells why");
+    }
     if (t->verify.code != 0) {
         ERR_clear_error();
         return err_set(err, t->verify.code, "%s", t->verify.msg);
