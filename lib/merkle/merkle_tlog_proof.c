@@ -56,22 +56,25 @@ static bool is_extra(struct span text)
     return text.len > 0 && text_parse_b64(text, scratch, sizeof scratch, &len);
 }
 
+/* Hash lines up to the empty line that must follow them. */
 static int parse_hashes(
         struct span *rest, struct merkle_proof *ret, struct err *err)
 {
     struct span line;
     size_t len;
 
-    for (ret->n = 0; next_line(rest, &line) && line.len > 0; ret->n++) {
+    for (ret->n = 0; next_line(rest, &line); ret->n++) {
+        if (line.len == 0)
+            return rest->len > 0 ? 0
+                                 : err_set(err, ERR_SYNTAX,
+                                           "tlog-proof: no checkpoint");
         if (ret->n >= MERKLE_PROOF_MAX)
             return err_set(err, ERR_LIMIT, "tlog-proof: too many hashes");
         if (!text_parse_b64(line, ret->hash[ret->n], MERKLE_HASH, &len) ||
                 len != MERKLE_HASH)
             return err_set(err, ERR_SYNTAX, "tlog-proof: bad hash line");
     }
-    if (rest->len == 0)
-        return err_set(err, ERR_SYNTAX, "tlog-proof: no checkpoint");
-    return 0;
+    return err_set(err, ERR_SYNTAX, "tlog-proof: cut off");
 }
 
 int merkle_tlog_proof_parse(

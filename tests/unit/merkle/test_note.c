@@ -219,11 +219,39 @@ static void malformed_checkpoints_are_refused(void **state)
     }
 }
 
+#define HASH "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define HEAD "c2sp.org/tlog-proof@v1\n"
+
+static void malformed_proofs_are_refused(void **state)
+{
+    static const char *const bad[] = {"", HEAD, (HEAD "index 5"),
+            (HEAD "index 5\n"), (HEAD "index 5\n\n"), (HEAD "index 5\n" HASH),
+            (HEAD "index 5\n" HASH "\n"), (HEAD "index 5\n" HASH "\n\n"),
+            (HEAD "index 5\n" HASH "\nqair"), /* no empty line */
+            (HEAD "index 5\nAAAA\n\nx"), (HEAD "index -5\n\nx"),
+            (HEAD "index\n\nx"), (HEAD "extra \nindex 5\n\nx"),
+            (HEAD "extra *\nindex 5\n\nx"), (HEAD "index 05\n\nx"),
+            (HEAD "index 18446744073709551616\n\nx"), (HEAD "\nindex 5\n\nx"),
+            (HEAD "index 5\r\n\nx"), "c2sp.org/tlog-proof@v2\nindex 5\n\nx"};
+    struct merkle_tlog_proof p;
+    struct err err;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        if (merkle_tlog_proof_parse(span_str(bad[i]), &p, &err) == 0)
+            fail_msg("accepted case %zu: %s", i, bad[i]);
+    }
+    assert_int_equal(merkle_tlog_proof_parse(
+                             span_str(HEAD "index 5\n" HASH "\n\nx"), &p, &err),
+            0);
+    assert_int_equal(p.proof.n, 1);
+}
+
 static void names_with_spaces_or_plus_make_no_key(void **state)
 {
     static const char *const bad[] = {"", "a b", "a+b", "a\tb", "a\nb",
-            "a\xc2\xa0"
-            "b",
+            ("a\xc2\xa0"
+             "b"),
             "a\xe3\x80\x80", "\xff"};
     uint8_t raw[32] = {0};
     struct merkle_vkey k;
@@ -245,6 +273,7 @@ int main(void)
             cmocka_unit_test(a_flood_of_signatures_is_refused),
             cmocka_unit_test(malformed_verifier_keys_are_refused),
             cmocka_unit_test(malformed_checkpoints_are_refused),
+            cmocka_unit_test(malformed_proofs_are_refused),
             cmocka_unit_test(names_with_spaces_or_plus_make_no_key),
     };
 
