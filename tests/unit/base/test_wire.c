@@ -165,17 +165,27 @@ static void what_is_put_is_what_is_got(void **state)
     wire_put_vec32le(&w, span_str("def"));
     assert_true(wire_finish(&w, &out));
     r = wire_reader_of(out);
-    assert_true(wire_get_u8(&r, &u8) && wire_get_u16be(&r, &u16be) &&
-                wire_get_u16le(&r, &u16le) && wire_get_u32le(&r, &u32le) &&
-                wire_get_u64be(&r, &u64be) && wire_get_u64le(&r, &u64le) &&
-                wire_get_vec8(&r, &a) && wire_get_vec16be(&r, &b) &&
-                wire_get_vec32be(&r, &c) && wire_get_vec32le(&r, &d) &&
-                wire_end(&r));
-    assert_true(u8 == 0xfe && u16be == 0xfedc && u16le == 0xfedc &&
-                u32le == 0xfedcba98 && u64be == u64le &&
-                u64be == 0xfedcba9876543210);
-    assert_true(span_eq_str(a, "a") && span_eq_str(b, "bc") && c.len == 0 &&
-                span_eq_str(d, "def"));
+    assert_true(wire_get_u8(&r, &u8));
+    assert_true(wire_get_u16be(&r, &u16be));
+    assert_true(wire_get_u16le(&r, &u16le));
+    assert_true(wire_get_u32le(&r, &u32le));
+    assert_true(wire_get_u64be(&r, &u64be));
+    assert_true(wire_get_u64le(&r, &u64le));
+    assert_true(wire_get_vec8(&r, &a));
+    assert_true(wire_get_vec16be(&r, &b));
+    assert_true(wire_get_vec32be(&r, &c));
+    assert_true(wire_get_vec32le(&r, &d));
+    assert_true(wire_end(&r));
+    assert_int_equal(u8, 0xfe);
+    assert_int_equal(u16be, 0xfedc);
+    assert_int_equal(u16le, 0xfedc);
+    assert_int_equal(u32le, 0xfedcba98);
+    assert_int_equal(u64be, 0xfedcba9876543210);
+    assert_int_equal(u64le, 0xfedcba9876543210);
+    assert_true(span_eq_str(a, "a"));
+    assert_true(span_eq_str(b, "bc"));
+    assert_int_equal(c.len, 0);
+    assert_true(span_eq_str(d, "def"));
 }
 
 int main(void)

@@ -417,7 +417,6 @@ static void sign_and_check(const char *key, const char *profile_text)
 {
     static const char artefact[] = "a release\n";
     CLEANUP(buf_fini) struct buf dsse = BUF_INIT(STATEMENT_ENVELOPE_MAX);
-    CLEANUP(buf_fini) struct buf key_dsse = BUF_INIT(LIMIT_EVIDENCE_MAX);
     struct profile_digests d;
     struct profile_stream *ps;
     struct statement *s = calloc(1, sizeof *s);

@@ -142,8 +142,8 @@ static void signed_event(const struct world *w, struct buf *ret)
     buf_fini(&text);
 }
 
-static void ask(int fd, uint32_t id, enum msg_append_kind kind, bool want_proof,
-        struct span payload)
+static void ask(
+        int fd, uint32_t id, uint8_t kind, bool want_proof, struct span payload)
 {
     struct msg_append a = {
             .kind = kind, .want_proof = want_proof, .payload = payload};
@@ -310,7 +310,7 @@ static void what_no_reader_could_read_is_refused(void **state)
     expect_refused(w->calld, ERR_SYNTAX);
     ask(w->calld, 4, MSG_APPEND_STATEMENT, false, SPAN_OF(big));
     expect_refused(w->calld, ERR_LIMIT);
-    ask(w->calld, 5, (enum msg_append_kind)3, false, buf_span(&d));
+    ask(w->calld, 5, MSG_APPEND_STATEMENT + 1, false, buf_span(&d));
     expect_refused(w->calld, ERR_SYNTAX);
     append_decision(w, 6, &a);
     assert_int_equal(a.size, 1);
