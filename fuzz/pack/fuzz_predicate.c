@@ -25,7 +25,7 @@ static void check_zone(
     struct buf file = BUF_INIT(LIMIT_LOG_ENTRY_MAX);
     struct pack_zone z;
 
-    if (pack_read_zone(s, name, &z, NULL) != 0)
+    if (s->kind != STATEMENT_ZONE || pack_read_zone(s, name, &z, NULL) != 0)
         return;
     if (pack_zone_sign(&z, owner, &file, NULL) != 0)
         abort();
@@ -40,7 +40,7 @@ static void check_key(
     struct buf file = BUF_INIT(LIMIT_LOG_ENTRY_MAX);
     struct pack_key k;
 
-    if (pack_read_key(s, name, &k, NULL) != 0)
+    if (s->kind != STATEMENT_KEY || pack_read_key(s, name, &k, NULL) != 0)
         return;
     if (pack_key_sign(&k, owner, &file, NULL) != 0)
         abort();
