@@ -7,12 +7,12 @@ build=${QAIR_BUILD:-$top/build}
 # What builds and runs qair (docs/architecture.md gives each its reason).
 packages_build="gcc libc6-dev meson ninja-build pkg-config libssl-dev
     libnghttp2-dev libtss2-dev libjansson-dev libsystemd-dev libseccomp-dev
-    libcap-ng-dev libsqlite3-dev libbsd-dev libcmocka-dev"
+    libsqlite3-dev libbsd-dev libcmocka-dev"
 packages_run="bubblewrap swtpm swtpm-tools"
 # Independent tools that judge what qair made.
 packages_check="minisign openssh-client jq openssl"
 packages_test="tpm2-tools clang-14 clang-format-14 libclang-rt-14-dev git
-    mandoc strace util-linux procps gzip libxml2-utils"
+    mandoc strace util-linux procps gzip python3"
 
 say() {
     printf '%s\n' "$*" >&2

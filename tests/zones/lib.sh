@@ -75,7 +75,13 @@ finish() {
     exit "$rc"
 }
 
+# What a sanitizer found in a daemon that was started again since.
+sanitizer_reports() {
+    grep -ahE 'AddressSanitizer|LeakSanitizer|runtime error:' */run/qaird.log
+}
+
 end() {
+    ok "no daemon was stopped by a sanitizer" eval '! sanitizer_reports'
     echo "1..$tests"
     [ "$failures" = 0 ] || exit 1
     exit 0
