@@ -46,7 +46,7 @@ need_packages() {
         die "could not install:$missing"
 }
 
-# build_qair DIR [MESON OPTION...]: configures once, builds.
+# build_qair DIR [MESON OPTION...]: configures once, builds $targets, or all.
 build_qair() {
     local dir=$1
     shift
@@ -56,7 +56,7 @@ build_qair() {
             die "meson failed; the whole output is in $dir.log"
         }
     fi
-    ninja -C "$dir" >"$dir.log" 2>&1 || {
+    ninja -C "$dir" ${targets:-} >"$dir.log" 2>&1 || {
         tail -n 40 "$dir.log" >&2
         die "the build failed; the whole output is in $dir.log"
     }
