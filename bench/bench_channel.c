@@ -223,7 +223,7 @@ static void on_evidence(void *arg, struct channel *ch,
 {
     struct channel_time t = now();
     (void)arg;
-    (void)channel_evidence(ch, SPAN(binder, CHANNEL_BINDER), &t);
+    (void)channel_round_evidence(ch, SPAN(binder, CHANNEL_BINDER), &t);
 }
 
 static void on_appraise(void *arg, struct channel *ch,
@@ -231,7 +231,7 @@ static void on_appraise(void *arg, struct channel *ch,
 {
     struct channel_time t = now();
     (void)arg;
-    (void)channel_appraised(
+    (void)channel_round_appraised(
             ch, span_eq(evidence, SPAN(binder, CHANNEL_BINDER)), &t);
 }
 
@@ -240,7 +240,7 @@ static void on_accepted(void *arg, struct channel *ch, unsigned round)
     struct channel_time t = now();
     struct end *e = arg;
     (void)round;
-    (void)channel_confirm(ch, &t);
+    (void)channel_round_confirm(ch, &t);
     e->open = true;
 }
 
@@ -250,7 +250,7 @@ static void on_incoming(
     struct channel_time t = now();
     struct end *e = arg;
     (void)envelope;
-    if (channel_serve(ch, stream, e->fd, &t) != 0)
+    if (channel_call_serve(ch, stream, e->fd, &t) != 0)
         die("serve");
 }
 
@@ -350,7 +350,7 @@ static void caller_accepted(void *arg, struct channel *ch, unsigned round)
 {
     struct channel_time t = now();
     (void)round;
-    (void)channel_confirm(ch, &t);
+    (void)channel_round_confirm(ch, &t);
     ask(arg);
 }
 
@@ -375,7 +375,7 @@ static void callee_incoming(
     (void)arg;
     (void)envelope;
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 ||
-            channel_serve(ch, stream, fds[0], &t) != 0)
+            channel_call_serve(ch, stream, fds[0], &t) != 0)
         die("serve");
     (void)close(fds[1]);
 }

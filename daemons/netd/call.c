@@ -177,7 +177,7 @@ static void expire(struct netd *d, struct call *c)
     if (c->conn == 0 || via == NULL)
         refuse(d, c, ERR_TIMEOUT, "netd", "no channel to the zone in time");
     else /* answers the call, and with that frees it */
-        channel_cancel(via->ch, c->stream, ERR_TIMEOUT,
+        channel_call_cancel(via->ch, c->stream, ERR_TIMEOUT,
                 "the other zone did not answer in time", &now);
 }
 
@@ -212,8 +212,10 @@ static void on_decided(struct role *r, const struct role_msg *m, void *user)
 
     if (c != NULL && m->type == MSG_REFUSED) {
         const struct msg_refused *no = m->body;
-        (void)channel_refuse(c->ch, a->stream, no->where, no->reason, &now);
-    } else if (c != NULL && channel_serve(c->ch, a->stream, a->fd, &now) == 0) {
+        (void)channel_call_refuse(
+                c->ch, a->stream, no->where, no->reason, &now);
+    } else if (c != NULL &&
+               channel_call_serve(c->ch, a->stream, a->fd, &now) == 0) {
         a->fd = -1;
     }
     /* The caller is gone: closing tells the callee. */
@@ -233,7 +235,7 @@ void call_incoming(
     if (a == NULL ||
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
         free(a);
-        (void)channel_refuse(c->ch, stream, span_str("netd"),
+        (void)channel_call_refuse(c->ch, stream, span_str("netd"),
                 span_str("out of descriptors"), &now);
         return;
     }

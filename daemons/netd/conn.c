@@ -69,7 +69,7 @@ static void cannot(struct conn *c, enum channel_reason why,
 
     netd_text(c->where, sizeof(c->where), refused->where);
     netd_text(c->reason, sizeof(c->reason), refused->reason);
-    (void)channel_cannot(c->ch, why, &now);
+    (void)channel_round_cannot(c->ch, why, &now);
 }
 
 static void on_own_evidence(
@@ -88,7 +88,7 @@ static void on_own_evidence(
         return;
     }
     const struct msg_blob *blob = m->body;
-    (void)channel_evidence(c->ch, blob->bytes, &now);
+    (void)channel_round_evidence(c->ch, blob->bytes, &now);
 }
 
 static unsigned channels_from(const struct netd *d, const char *zone)
@@ -147,7 +147,7 @@ static void on_appraised(struct role *r, const struct role_msg *m, void *user)
                 c->where, sizeof(c->where), "attestd of zone %s", role_zone(r));
         netd_text(c->reason, sizeof(c->reason), v->reason);
     }
-    (void)channel_appraised(c->ch, v->accept == 1, &now);
+    (void)channel_round_appraised(c->ch, v->accept == 1, &now);
 }
 
 static void on_appraise(void *arg, struct channel *ch,

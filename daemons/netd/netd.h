@@ -203,7 +203,7 @@ void call_tick(struct netd *d);
 
 /* ---- record.c -------------------------------------------------------- */
 
-/* Both sides accepted: durable, then channel_confirm. */
+/* Both sides accepted: durable, then channel_round_confirm. */
 void record_accepted(struct conn *c, unsigned round);
 /* The channel is over; code and reason as the room gave them. */
 void record_closed(struct conn *c, int code, const char *reason);

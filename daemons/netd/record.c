@@ -37,8 +37,8 @@ static void on_appended(struct role *r, const struct role_msg *m, void *user)
             (void)snprintf(c->where, sizeof(c->where), "logd");
             (void)snprintf(c->reason, sizeof(c->reason),
                     "the channel's record is not durable");
-            (void)channel_cannot(c->ch, CHANNEL_REASON_BUSY, &now);
-        } else if (channel_confirm(c->ch, &now) == 0) {
+            (void)channel_round_cannot(c->ch, CHANNEL_REASON_BUSY, &now);
+        } else if (channel_round_confirm(c->ch, &now) == 0) {
             c->recorded = true;
             if (c->peer != NULL)
                 dial_opened(c);

@@ -30,7 +30,7 @@ static void on_evidence(void *arg, struct channel *ch,
         const uint8_t binder[static CHANNEL_BINDER])
 {
     struct user *u = arg;
-    (void)channel_evidence(ch, SPAN(binder, CHANNEL_BINDER), &u->now);
+    (void)channel_round_evidence(ch, SPAN(binder, CHANNEL_BINDER), &u->now);
 }
 
 static void on_appraise(void *arg, struct channel *ch,
@@ -38,14 +38,14 @@ static void on_appraise(void *arg, struct channel *ch,
 {
     struct user *u = arg;
     (void)binder;
-    (void)channel_appraised(ch, evidence.ptr[0] == 'y', &u->now);
+    (void)channel_round_appraised(ch, evidence.ptr[0] == 'y', &u->now);
 }
 
 static void on_accepted(void *arg, struct channel *ch, unsigned round)
 {
     struct user *u = arg;
     (void)round;
-    (void)channel_confirm(ch, &u->now);
+    (void)channel_round_confirm(ch, &u->now);
 }
 
 static void on_incoming(
@@ -59,12 +59,12 @@ static void on_incoming(
         return;
     if ((u->choices & REFUSE) || u->n_local == ARRAY_LEN(u->local) ||
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0) {
-        (void)channel_refuse(ch, stream, envelope, envelope, &u->now);
+        (void)channel_call_refuse(ch, stream, envelope, envelope, &u->now);
         return;
     }
     if (u->choices & SPEAK)
         (void)send(fds[1], "hello", 5, MSG_NOSIGNAL);
-    MUST(channel_serve(ch, stream, fds[0], &u->now) == 0);
+    MUST(channel_call_serve(ch, stream, fds[0], &u->now) == 0);
     if (u->choices & HANG_UP)
         (void)close(fds[1]);
     else

@@ -17,17 +17,17 @@
  * Life of a channel, as its user sees it:
  *
  *   channel_dial / channel_accept
- *   ops.evidence  -> take own evidence over the binder -> channel_evidence
- *   ops.appraise  -> appraise the peer's evidence      -> channel_appraised
- *   ops.accepted  -> make the record durable           -> channel_confirm
- *   (open)        channel_call; ops.incoming -> channel_serve/_refuse
+ *   ops.evidence  own evidence over the binder    -> channel_round_evidence
+ *   ops.appraise  is the peer's evidence good?    -> channel_round_appraised
+ *   ops.accepted  make the record durable         -> channel_round_confirm
+ *   (open)        channel_call; ops.incoming -> channel_call_serve/_refuse
  *   ... the first three again at each re-attestation, while streams flow
- *   ops.closed    exactly once, unless freed before    -> channel_free
+ *   ops.closed    exactly once, unless freed before -> channel_free
  *
  * A client has seen and accepted the server's evidence before it takes its
  * own; a server says yes only after its record is durable; a client uses the
- * channel only after its own record is.  No call passes before channel_confirm
- * on either side.
+ * channel only after its own record is.  No call passes before
+ * channel_round_confirm on either side.
  *
  * The process must ignore SIGPIPE (libssl writes with write(2)).
  */
@@ -122,9 +122,10 @@ struct channel_ops {
     void (*appraise)(void *arg, struct channel *ch,
             const uint8_t binder[static CHANNEL_BINDER],
             struct span untrusted_evidence);
-    /* Both sides accept, in round 0, 1, ...: record it, channel_confirm. */
+    /* Both sides accept, in round 0, 1, ...: record it, channel_round_confirm.
+     */
     void (*accepted)(void *arg, struct channel *ch, unsigned round);
-    /* A call came in; answer with channel_serve or channel_refuse. */
+    /* A call came in; answer with channel_call_serve or channel_call_refuse. */
     void (*incoming)(void *arg, struct channel *ch, uint32_t stream,
             struct span untrusted_envelope);
     /* The answer to channel_call, exactly once each. */
@@ -155,13 +156,13 @@ void channel_run(struct channel *ch, const struct channel_time *now);
 
 /* Answers to ops, copied.  ERR_STATE when nobody asks (any more): nothing
  * happens, and an asker that went meanwhile needs nothing. */
-int channel_evidence(struct channel *ch, struct span evidence,
+int channel_round_evidence(struct channel *ch, struct span evidence,
         const struct channel_time *now);
-int channel_appraised(
+int channel_round_appraised(
         struct channel *ch, bool accept, const struct channel_time *now);
-int channel_confirm(struct channel *ch, const struct channel_time *now);
+int channel_round_confirm(struct channel *ch, const struct channel_time *now);
 /* Instead of any of the three: own evidence or a local part is missing. */
-int channel_cannot(struct channel *ch, enum channel_reason why,
+int channel_round_cannot(struct channel *ch, enum channel_reason why,
         const struct channel_time *now);
 
 /*
@@ -173,13 +174,13 @@ int channel_cannot(struct channel *ch, enum channel_reason why,
 int channel_call(struct channel *ch, struct span envelope, int fd,
         const struct channel_time *now, uint32_t *ret_stream) MUST_CHECK;
 /* Ends a call of either direction, answered or not (deadline passed). */
-void channel_cancel(struct channel *ch, uint32_t stream, int code,
+void channel_call_cancel(struct channel *ch, uint32_t stream, int code,
         const char *reason, const struct channel_time *now);
 /* Accepts an incoming call; takes fd on success.  ERR_NOT_FOUND: gone. */
-int channel_serve(struct channel *ch, uint32_t stream, int fd,
+int channel_call_serve(struct channel *ch, uint32_t stream, int fd,
         const struct channel_time *now) MUST_CHECK;
 /* Text is cut to the maxima above and made printable. */
-int channel_refuse(struct channel *ch, uint32_t stream, struct span where,
+int channel_call_refuse(struct channel *ch, uint32_t stream, struct span where,
         struct span reason, const struct channel_time *now);
 /* Ends the channel: cuts all streams, then ops.closed. */
 void channel_close(struct channel *ch, int code, const char *reason);

@@ -209,7 +209,7 @@ static void request_header(
         s->kind = CHANNEL_STREAM_ATTEST;
 }
 
-/* The peer has made it printable and short (channel_refuse); make sure. */
+/* The peer has made it printable and short (channel_call_refuse); make sure. */
 static void take_text(struct span value, char *ret, size_t cap)
 {
     size_t n = value.len < cap - 1 ? value.len : cap - 1;
@@ -264,7 +264,7 @@ static void on_request(struct channel *ch, struct channel_stream *s)
         return;
     s->due = UINT64_MAX; /* the round has a deadline of its own */
     ch->attest_stream = s;
-    if (channel_attest_begin(ch) != 0 || channel_h2_respond(ch, s, true) != 0)
+    if (channel_round_accept(ch) != 0 || channel_h2_respond(ch, s, true) != 0)
         channel_end(ch, ERR_PEER, "re-attestation out of turn");
 }
 

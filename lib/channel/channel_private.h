@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of room channel.  Three layers over one struct, each in its file:
+ * Inside of room channel: one struct, and a file for each thing done with it:
  *
- *   channel.c         life, TLS bytes, attestation rounds, timers
- *   channel_h2.c      HTTP/2 frames <-> streams (nghttp2)
- *   channel_stream.c  streams <-> local sockets
+ *   channel.c           life, and the order of work in one channel_run
+ *   channel_io.c        TLS bytes in and out, what the socket is watched for
+ *   channel_round.c     rounds of attestation, first and later ones
+ *   channel_deadline.c  when something is due, and what happens then
+ *   channel_call.c      calls, as the room's user sees them
+ *   channel_h2.c        HTTP/2 frames <-> streams (nghttp2)
+ *   channel_stream.c    streams <-> local sockets
+ *
+ * channel_tls.h, channel_attest.h and channel_frame.h know nothing of it.
  */
 #ifndef QAIR_CHANNEL_PRIVATE_H
 #define QAIR_CHANNEL_PRIVATE_H
@@ -32,6 +38,7 @@ struct nghttp2_session;
 #define CHANNEL_CONTROL_BURST 200
 #define CHANNEL_CONTROL_RATE  20
 
+/* What a stream carries: chosen by its opener, on the path of its request. */
 enum channel_stream_kind {
     CHANNEL_STREAM_UNKNOWN, /* a request whose path is not known yet */
     CHANNEL_STREAM_CALL_OUT,
@@ -39,6 +46,7 @@ enum channel_stream_kind {
     CHANNEL_STREAM_ATTEST,
 };
 
+/* An HTTP/2 stream and the local party whose bytes it carries. */
 struct channel_stream {
     TAILQ_ENTRY(channel_stream) link;
     struct channel *ch;
@@ -70,6 +78,7 @@ struct channel_stream {
 
 TAILQ_HEAD(channel_streams, channel_stream);
 
+/* A connection and all that hangs on it; channel.h is its manual. */
 struct channel {
     struct channel_context *ctx;
     const struct channel_ops *ops;
@@ -129,10 +138,38 @@ struct channel {
 /* Begins the end; only the first reason counts. */
 void channel_end(struct channel *ch, int code, const char *fmt, ...)
         PRINTF_LIKE(3, 4);
-/* Bytes of a re-attestation round, from its stream. */
-void channel_attest_input(struct channel *ch, struct span untrusted);
-/* A server's round begins: the peer opened the stream. */
-int channel_attest_begin(struct channel *ch) MUST_CHECK;
+
+/* ---- channel_io.c ---------------------------------------------------- */
+
+/* While the peer has no turn, its bytes stay in the kernel. */
+bool channel_io_may_read(const struct channel *ch);
+bool channel_io_has_output(const struct channel *ch);
+void channel_io_read(struct channel *ch);
+void channel_io_write(struct channel *ch);
+/* Watches the socket for what can be done with it now. */
+void channel_io_update_interest(struct channel *ch);
+/* Something changed from outside: the next channel_run is due at once. */
+void channel_io_wake(struct channel *ch);
+
+/* ---- channel_round.c ------------------------------------------------- */
+
+/* ERR_STATE while another round is under way. */
+int channel_round_begin(struct channel *ch) MUST_CHECK;
+/* A server's later round: the peer opened its stream. */
+int channel_round_accept(struct channel *ch) MUST_CHECK;
+/* A client's later round, on a stream of its own. */
+void channel_round_again(struct channel *ch);
+/* Passes on the wish of the moment, once; moves bytes that became ready. */
+void channel_round_step(struct channel *ch);
+/* Bytes of the first round, from the bare connection: how many it took. */
+size_t channel_round_feed(struct channel *ch, struct span untrusted);
+/* Bytes of a later round, from its stream. */
+void channel_round_input(struct channel *ch, struct span untrusted);
+
+/* ---- channel_deadline.c ---------------------------------------------- */
+
+/* Does what is due at ch->now. */
+void channel_deadline_run(struct channel *ch);
 
 /* ---- channel_h2.c ---------------------------------------------------- */
 

@@ -301,7 +301,7 @@ void channel_stream_input(struct channel_stream *s, struct span untrusted)
         return;
     if (s->kind == CHANNEL_STREAM_ATTEST) {
         channel_h2_consume(s, untrusted.len);
-        channel_attest_input(s->ch, untrusted);
+        channel_round_input(s->ch, untrusted);
         return;
     }
     if (s->kind == CHANNEL_STREAM_CALL_IN && !s->announced) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS 1.3 of a channel, and who the peer is: docs/proto/channel.md, section 2.
- * The only file of the project that sees libssl is channel_tls.c.
+ * TLS 1.3 of a channel: docs/proto/channel.md, section 2.  libssl is seen by
+ * channel_context.c and channel_tls.c alone; whose certificate it is says
+ * channel_cert.h.
  */
 #ifndef QAIR_CHANNEL_TLS_H
 #define QAIR_CHANNEL_TLS_H
@@ -47,6 +48,8 @@ void channel_tls_peer_spki(
 /* Shape of channel_attest_conf.exporter; arg is the struct channel_tls. */
 int channel_tls_export(void *arg, const char *label, struct span context,
         uint8_t *ret) MUST_CHECK;
+
+/* ---- channel_context.c ----------------------------------------------- */
 
 const char *channel_context_zone(const struct channel_context *c);
 unsigned channel_context_reattest_s(const struct channel_context *c);

@@ -81,7 +81,8 @@ static void on_evidence(void *arg, struct channel *ch,
     s->evidences++;
     memcpy(s->binder, binder, CHANNEL_BINDER);
     if (s->no_evidence) {
-        assert_int_equal(channel_cannot(ch, CHANNEL_REASON_OWN, s->now), 0);
+        assert_int_equal(
+                channel_round_cannot(ch, CHANNEL_REASON_OWN, s->now), 0);
         return;
     }
     if (s->hold_evidence)
@@ -90,7 +91,7 @@ static void on_evidence(void *arg, struct channel *ch,
     memcpy(bytes + 9, binder, CHANNEL_BINDER);
     if (s->lie)
         bytes[9] ^= 1;
-    assert_int_equal(channel_evidence(ch, SPAN_OF(bytes), s->now), 0);
+    assert_int_equal(channel_round_evidence(ch, SPAN_OF(bytes), s->now), 0);
 }
 
 static void on_appraise(void *arg, struct channel *ch,
@@ -103,7 +104,7 @@ static void on_appraise(void *arg, struct channel *ch,
 
     s->appraisals++;
     memcpy(s->peer_binder, binder, CHANNEL_BINDER);
-    assert_int_equal(channel_appraised(ch, good && !s->deny, s->now), 0);
+    assert_int_equal(channel_round_appraised(ch, good && !s->deny, s->now), 0);
 }
 
 static void on_accepted(void *arg, struct channel *ch, unsigned round)
@@ -114,7 +115,7 @@ static void on_accepted(void *arg, struct channel *ch, unsigned round)
     if (s->hold_confirm)
         return;
     s->confirms++;
-    assert_int_equal(channel_confirm(ch, s->now), 0);
+    assert_int_equal(channel_round_confirm(ch, s->now), 0);
 }
 
 static void on_incoming(
@@ -132,13 +133,13 @@ static void on_incoming(
         return;
     if (s->refuse_calls) {
         assert_int_equal(
-                channel_refuse(ch, stream, span_str("policy of zone x"),
+                channel_call_refuse(ch, stream, span_str("policy of zone x"),
                         span_str("line 3 says no\r\nqair-where: y"), s->now),
                 0);
         return;
     }
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    assert_int_equal(channel_serve(ch, stream, fds[0], s->now), 0);
+    assert_int_equal(channel_call_serve(ch, stream, fds[0], s->now), 0);
     s->served = fds[1];
 }
 

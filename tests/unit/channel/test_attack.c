@@ -417,7 +417,7 @@ static void quote_of_another_connection_is_refused(void **state)
     fixture_pump(&g);
     assert_int_equal(g.server.evidences, 1);
     assert_memory_not_equal(f.server.binder, g.server.binder, CHANNEL_BINDER);
-    channel_evidence(g.server.ch, SPAN_OF(evidence), &g.now);
+    channel_round_evidence(g.server.ch, SPAN_OF(evidence), &g.now);
     fixture_pump(&g);
     assert_int_equal(g.client.closed_code, ERR_DENIED);
     assert_int_equal(g.client.evidences, 0);

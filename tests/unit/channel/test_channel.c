@@ -109,7 +109,7 @@ static void no_call_before_the_record_is_durable(void **state)
     assert_int_equal(
             channel_call(f.client.ch, span_str("e"), fds[0], &f.now, &id),
             ERR_STATE);
-    assert_int_equal(channel_confirm(f.client.ch, &f.now), 0);
+    assert_int_equal(channel_round_confirm(f.client.ch, &f.now), 0);
     fixture_pump(&f);
     assert_int_equal(
             channel_call(f.client.ch, span_str("e"), fds[0], &f.now, &id), 0);
@@ -129,7 +129,7 @@ static void server_says_yes_only_after_its_record(void **state)
     fixture_join(&f, "server");
     fixture_pump(&f);
     assert_int_equal(f.client.confirms, 0);
-    assert_int_equal(channel_confirm(f.server.ch, &f.now), 0);
+    assert_int_equal(channel_round_confirm(f.server.ch, &f.now), 0);
     fixture_pump(&f);
     assert_int_equal(f.client.confirms, 1);
     assert_true(fixture_is_open(&f.client));
@@ -142,12 +142,14 @@ static void answers_nobody_asked_for_are_refused(void **state)
     (void)state;
 
     fixture_open(&f);
+    assert_int_equal(channel_round_evidence(f.client.ch, span_str("x"), &f.now),
+            ERR_STATE);
     assert_int_equal(
-            channel_evidence(f.client.ch, span_str("x"), &f.now), ERR_STATE);
-    assert_int_equal(channel_appraised(f.client.ch, true, &f.now), ERR_STATE);
-    assert_int_equal(channel_confirm(f.client.ch, &f.now), ERR_STATE);
+            channel_round_appraised(f.client.ch, true, &f.now), ERR_STATE);
+    assert_int_equal(channel_round_confirm(f.client.ch, &f.now), ERR_STATE);
     assert_int_equal(
-            channel_cannot(f.client.ch, CHANNEL_REASON_OWN, &f.now), ERR_STATE);
+            channel_round_cannot(f.client.ch, CHANNEL_REASON_OWN, &f.now),
+            ERR_STATE);
     assert_true(fixture_is_open(&f.client));
     fixture_fini(&f);
 }
@@ -552,7 +554,8 @@ static void cancel_before_the_answer_is_heard_on_both_sides(void **state)
     int fd = fixture_call(&f, "e", &id);
     fixture_pump(&f);
     assert_int_equal(f.server.incoming, 1);
-    channel_cancel(f.client.ch, id, ERR_TIMEOUT, "deadline passed", &f.now);
+    channel_call_cancel(
+            f.client.ch, id, ERR_TIMEOUT, "deadline passed", &f.now);
     assert_int_equal(f.client.answers, 1);
     assert_int_equal(f.client.answer_code, ERR_TIMEOUT);
     fixture_pump(&f);
@@ -560,7 +563,7 @@ static void cancel_before_the_answer_is_heard_on_both_sides(void **state)
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     assert_int_equal(
-            channel_serve(f.server.ch, f.server.stream, fds[0], &f.now),
+            channel_call_serve(f.server.ch, f.server.stream, fds[0], &f.now),
             ERR_NOT_FOUND);
     (void)close(fds[0]);
     (void)close(fds[1]);
@@ -577,7 +580,8 @@ static void cancel_before_the_request_left(void **state)
 
     fixture_open(&f);
     int fd = fixture_call(&f, "e", &id);
-    channel_cancel(f.client.ch, id, ERR_TIMEOUT, "deadline passed", &f.now);
+    channel_call_cancel(
+            f.client.ch, id, ERR_TIMEOUT, "deadline passed", &f.now);
     fixture_pump(&f);
     assert_int_equal(f.client.answers, 1);
     assert_int_equal(f.server.incoming, 0);
