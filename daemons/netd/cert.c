@@ -74,7 +74,7 @@ static void refused(struct netd *d, struct span where, struct span reason)
     /* An old certificate that still holds stays in use until it ends. */
     if (d->context != NULL)
         return;
-    conn_unpark(d, false);
+    listen_unpark(d, false);
     dial_refused(d);
 }
 
@@ -122,7 +122,7 @@ static void on_cert(struct role *r, const struct role_msg *m, void *user)
         return;
     }
     role_log(r, "channel certificate taken");
-    conn_unpark(d, true);
+    listen_unpark(d, true);
     dial_tick(d);
 }
 

@@ -45,53 +45,7 @@ static void conn_free(struct conn *c)
 
 /* ---- what the channel asks for --------------------------------------- */
 
-/* Asked of keyd or attestd for one channel. */
-struct ask {
-    struct netd *d;
-    uint64_t conn;
-};
-
-static struct ask *ask_new(struct conn *c)
-{
-    struct ask *a = calloc(1, sizeof(*a));
-
-    if (a == NULL)
-        role_fatal(c->d->role, "out of memory");
-    *a = (struct ask){.d = c->d, .conn = c->serial};
-    return a;
-}
-
-/* Another role cannot or will not: the peer hears a class, people the rest. */
-static void cannot(struct conn *c, enum channel_reason why,
-        const struct msg_refused *refused)
-{
-    struct channel_time now = netd_now();
-
-    netd_text(c->where, sizeof(c->where), refused->where);
-    netd_text(c->reason, sizeof(c->reason), refused->reason);
-    (void)channel_round_cannot(c->ch, why, &now);
-}
-
-static void on_own_evidence(
-        struct role *r, const struct role_msg *m, void *user)
-{
-    struct ask *a = user;
-    struct conn *c = conn_find(a->d, a->conn);
-    struct channel_time now = netd_now();
-    (void)r;
-
-    free(a);
-    if (c == NULL)
-        return;
-    if (m->type == MSG_REFUSED) {
-        cannot(c, CHANNEL_REASON_OWN, m->body);
-        return;
-    }
-    const struct msg_blob *blob = m->body;
-    (void)channel_round_evidence(c->ch, blob->bytes, &now);
-}
-
-static unsigned channels_from(const struct netd *d, const char *zone)
+static unsigned accepted_from(const struct netd *d, const char *zone)
 {
     const struct conn *c;
     unsigned n = 0;
@@ -102,70 +56,36 @@ static unsigned channels_from(const struct netd *d, const char *zone)
     return n;
 }
 
+/* TLS has proved a zone of the pack; false: it gets no channel. */
+static bool proved(struct conn *c)
+{
+    if (c->known)
+        return true;
+    c->known = true;
+    if (c->peer != NULL)
+        return true;
+    c->d->n_strangers--;
+    if (accepted_from(c->d, channel_peer(c->ch)) <= NETD_PER_PEER_MAX)
+        return true;
+    channel_close(c->ch, ERR_LIMIT, "zone has too many channels");
+    return false;
+}
+
 static void on_evidence(void *arg, struct channel *ch,
         const uint8_t binder[static CHANNEL_BINDER])
 {
-    struct conn *c = arg;
-    struct netd *d = c->d;
-    struct msg_evidence_get get;
-
-    if (!c->known && c->peer == NULL) {
-        d->n_strangers--;
-        c->known = true; /* TLS is done: this is one of the pack's zones */
-        if (channels_from(d, channel_peer(ch)) > NETD_PER_PEER_MAX) {
-            channel_close(ch, ERR_LIMIT, "zone has too many channels");
-            return;
-        }
-    }
-    memcpy(get.binder, binder, sizeof(get.binder));
-    role_request(d->role, &(struct role_request){.to = MSG_ROLE_KEYD,
-                                  .type = MSG_EVIDENCE_GET,
-                                  .msg = &get,
-                                  .expect = MSG_BLOB,
-                                  .done = on_own_evidence,
-                                  .user = ask_new(c)});
-}
-
-static void on_appraised(struct role *r, const struct role_msg *m, void *user)
-{
-    struct ask *a = user;
-    struct conn *c = conn_find(a->d, a->conn);
-    struct channel_time now = netd_now();
-
-    free(a);
-    if (c == NULL)
-        return;
-    if (m->type == MSG_REFUSED) {
-        cannot(c, CHANNEL_REASON_BUSY, m->body);
-        return;
-    }
-    const struct msg_appraised *v = m->body;
-    memcpy(c->evidence, v->evidence, sizeof(c->evidence));
-    netd_text(c->state, sizeof(c->state), v->state);
-    if (v->accept != 1) {
-        (void)snprintf(
-                c->where, sizeof(c->where), "attestd of zone %s", role_zone(r));
-        netd_text(c->reason, sizeof(c->reason), v->reason);
-    }
-    (void)channel_round_appraised(c->ch, v->accept == 1, &now);
+    (void)ch;
+    if (proved(arg))
+        attest_own(arg, binder);
 }
 
 static void on_appraise(void *arg, struct channel *ch,
         const uint8_t binder[static CHANNEL_BINDER],
         struct span untrusted_evidence)
 {
-    struct conn *c = arg;
-    struct msg_appraise msg = {
-            .zone = span_str(channel_peer(ch)), .evidence = untrusted_evidence};
-
-    c->known = true;
-    memcpy(msg.binder, binder, sizeof(msg.binder));
-    role_request(c->d->role, &(struct role_request){.to = MSG_ROLE_ATTESTD,
-                                     .type = MSG_APPRAISE,
-                                     .msg = &msg,
-                                     .expect = MSG_APPRAISED,
-                                     .done = on_appraised,
-                                     .user = ask_new(c)});
+    (void)ch;
+    if (proved(arg))
+        attest_peer(arg, binder, untrusted_evidence);
 }
 
 static void on_accepted(void *arg, struct channel *ch, unsigned round)
@@ -325,6 +245,12 @@ static int address_of(const struct conf_addr *a, struct sockaddr_storage *ret,
     return 0;
 }
 
+struct conn *conn_accept(
+        struct netd *d, int fd, const char *addr, struct err *err)
+{
+    return conn_new(d, fd, addr, NULL, err);
+}
+
 struct conn *conn_dial(struct netd *d, struct peer *p,
         const struct conf_addr *addr, struct err *err)
 {
@@ -354,100 +280,6 @@ struct conn *conn_dial(struct netd *d, struct peer *p,
     return c;
 }
 
-/* ---- listening ------------------------------------------------------- */
-
-static void peer_address(int fd, char ret[static NETD_ADDR_MAX])
-{
-    struct sockaddr_storage sa = {0};
-    socklen_t len = sizeof(sa);
-    const void *a = NULL;
-
-    (void)snprintf(ret, NETD_ADDR_MAX, "unknown");
-    if (getpeername(fd, (struct sockaddr *)&sa, &len) != 0)
-        return;
-    if (sa.ss_family == AF_INET)
-        a = &((struct sockaddr_in *)&sa)->sin_addr;
-    else if (sa.ss_family == AF_INET6)
-        a = &((struct sockaddr_in6 *)&sa)->sin6_addr;
-    if (a != NULL)
-        (void)inet_ntop(sa.ss_family, a, ret, NETD_ADDR_MAX);
-}
-
-static bool has_room(const struct netd *d, const char *addr)
-{
-    const struct conn *c;
-    unsigned same = 0;
-
-    if (d->n_strangers >= NETD_STRANGERS_MAX || d->n_conns >= NETD_CONNS_MAX)
-        return false;
-    TAILQ_FOREACH (c, &d->conns, entry)
-        same += !c->known && c->peer == NULL && strcmp(c->addr, addr) == 0;
-    return same < NETD_STRANGERS_PER_ADDR_MAX;
-}
-
-/* Takes fd. */
-static void admit(struct netd *d, int fd)
-{
-    char addr[NETD_ADDR_MAX];
-    struct err err = {0};
-
-    peer_address(fd, addr);
-    if (!has_room(d, addr)) {
-        record_refused(d, "", "too many connections without a proved peer");
-        (void)close(fd);
-        return;
-    }
-    if (conn_new(d, fd, addr, NULL, &err) == NULL) {
-        role_log(d->role, "connection of %s: %s", addr, err.msg);
-        (void)close(fd);
-    }
-}
-
-void conn_unpark(struct netd *d, bool accept)
-{
-    unsigned n = d->n_parked;
-
-    d->n_parked = 0;
-    for (unsigned i = 0; i < n; i++) {
-        if (accept)
-            admit(d, d->parked[i]);
-        else
-            (void)close(d->parked[i]);
-    }
-}
-
-static int on_listen(sd_event_source *s, int fd, uint32_t revents, void *user)
-{
-    struct netd *d = user;
-    int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    (void)revents;
-
-    if (peer < 0) {
-        /* Out of descriptors: the tick turns it on again. */
-        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-            (void)sd_event_source_set_enabled(s, SD_EVENT_OFF);
-        return 0;
-    }
-    if (cert_ready(d))
-        admit(d, peer);
-    else if (cert_is_pending(d) && d->n_parked < NETD_PARKED_MAX)
-        d->parked[d->n_parked++] = peer;
-    else
-        (void)close(peer);
-    return 0;
-}
-
-int conn_listen(struct netd *d, struct err *err)
-{
-    d->listener = role_listener_take(d->role, "net");
-    if (d->listener < 0)
-        return 0; /* this zone only dials */
-    if (sd_event_add_io(
-                d->event, &d->listen, d->listener, EPOLLIN, on_listen, d) < 0)
-        return err_set(err, ERR_MEMORY, "event loop");
-    return 0;
-}
-
 /* ---- now and then ---------------------------------------------------- */
 
 void conn_check_pack(struct netd *d)
@@ -466,8 +298,6 @@ void conn_tick(struct netd *d)
 {
     struct conn *c;
 
-    if (d->listen != NULL)
-        (void)sd_event_source_set_enabled(d->listen, SD_EVENT_ON);
     TAILQ_FOREACH (c, &d->conns, entry) {
         struct channel_status st;
         channel_status(c->ch, &st);

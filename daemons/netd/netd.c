@@ -227,6 +227,7 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *user)
 {
     struct netd *d = user;
 
+    listen_tick(d);
     conn_tick(d);
     cert_tick(d);
     call_tick(d);
@@ -256,7 +257,7 @@ static int on_start(struct role *r, struct err *err)
     if (rc == 0)
         load_pack(d);
     if (rc == 0)
-        rc = conn_listen(d, err);
+        rc = listen_start(d, err);
     if (rc == 0)
         rc = role_listen(r, "net-admin", MSG_ROLE_ADMIN, err);
     if (rc != 0)

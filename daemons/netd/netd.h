@@ -4,7 +4,9 @@
  *
  *   netd.c      the role's tables, start, reload, status
  *   cert.c      the channel key, its certificate, the channel context
- *   conn.c      channels: sockets, events, attestation by keyd and attestd
+ *   listen.c    connections of strangers, and how many
+ *   conn.c      channels: sockets, events, who may have one
+ *   attest.c    attestation by keyd and attestd
  *   dial.c      channels that calls wait for
  *   call.c      MSG_OPEN and MSG_INCOMING
  *   record.c    what netd has the log say
@@ -60,6 +62,7 @@
 struct netd;
 struct peer;
 
+/* A channel of either direction, from its socket on. */
 struct conn {
     TAILQ_ENTRY(conn) entry;
     struct netd *d;
@@ -81,6 +84,7 @@ struct conn {
 };
 TAILQ_HEAD(conns, conn);
 
+/* A zone that this one calls, and its channel for new calls. */
 struct peer {
     TAILQ_ENTRY(peer) entry;
     char zone[LIMIT_ZONE_NAME_MAX + 1];
@@ -90,6 +94,7 @@ struct peer {
 };
 TAILQ_HEAD(peers, peer);
 
+/* A call of calld that waits for a channel or for the far side. */
 struct call {
     TAILQ_ENTRY(call) entry;
     struct role_ticket ticket;
@@ -103,6 +108,7 @@ struct call {
 };
 TAILQ_HEAD(calls, call);
 
+/* The process: each file has its part. */
 struct netd {
     struct role *role;
     sd_event *event;
@@ -123,14 +129,16 @@ struct netd {
     char cert_where[NETD_WHERE_MAX]; /* why there is none */
     char cert_reason[NETD_TEXT_MAX];
 
-    /* conn.c */
+    /* listen.c */
     int listener;
     sd_event_source *listen;
+    int parked[NETD_PARKED_MAX];
+    unsigned n_parked;
+
+    /* conn.c */
     struct conns conns;
     unsigned n_conns;
     unsigned n_strangers;
-    int parked[NETD_PARKED_MAX];
-    unsigned n_parked;
     uint64_t next_serial;
 
     struct peers peers;
@@ -159,11 +167,18 @@ bool cert_is_pending(const struct netd *d);
 int cert_rebuild(struct netd *d, struct err *err) MUST_CHECK;
 void cert_tick(struct netd *d);
 
+/* ---- listen.c -------------------------------------------------------- */
+
+int listen_start(struct netd *d, struct err *err) MUST_CHECK;
+/* Parked connections go on, or are closed. */
+void listen_unpark(struct netd *d, bool accept);
+void listen_tick(struct netd *d);
+
 /* ---- conn.c ---------------------------------------------------------- */
 
-int conn_listen(struct netd *d, struct err *err) MUST_CHECK;
-/* Parked connections go on, or are closed. */
-void conn_unpark(struct netd *d, bool accept);
+/* Takes fd on success. */
+struct conn *conn_accept(
+        struct netd *d, int fd, const char *addr, struct err *err) MUST_CHECK;
 struct conn *conn_dial(struct netd *d, struct peer *p,
         const struct conf_addr *addr, struct err *err) MUST_CHECK;
 struct conn *conn_find(struct netd *d, uint64_t serial);
@@ -171,6 +186,14 @@ void conn_end(struct conn *c, int code, const char *reason);
 /* Channels of zones that the pack no longer vouches for are closed. */
 void conn_check_pack(struct netd *d);
 void conn_tick(struct netd *d);
+
+/* ---- attest.c -------------------------------------------------------- */
+
+/* keyd is asked for own evidence, attestd about the peer's; the answers go to
+ * the channel. */
+void attest_own(struct conn *c, const uint8_t binder[static CHANNEL_BINDER]);
+void attest_peer(struct conn *c, const uint8_t binder[static CHANNEL_BINDER],
+        struct span untrusted_evidence);
 
 /* ---- dial.c ---------------------------------------------------------- */
 
