@@ -59,6 +59,21 @@ static int find_zone(const struct pack *p, const struct evidence *e,
                           "it first (qair zone challenge)");
 }
 
+/* What both verbs judge: the evidence of the named file, and whose it is. */
+static int take_input(const struct pack_options *o, const struct pack *p,
+        struct loaded *l, struct appraise_input *ret, struct err *err)
+{
+    int r = load(o->arg[0], l, err);
+
+    if (r == 0)
+        r = find_zone(p, &l->e, &ret->zone, err);
+    if (r != 0)
+        return r;
+    ret->evidence = buf_span(&l->bytes);
+    ret->binder = SPAN_OF(o->binder);
+    return 0;
+}
+
 static void print_files(const struct evidence_events *v)
 {
     for (size_t i = 0; i < v->n; i++) {
@@ -247,13 +262,9 @@ static int verify(
     if (r == 0)
         r = pack_load_folder(o->pack, owner, &p, err);
     if (r == 0)
-        r = load(o->arg[0], &l, err);
-    if (r == 0)
-        r = find_zone(p, &l.e, &in.zone, err);
+        r = take_input(o, p, &l, &in, err);
     if (r != 0)
         return r;
-    in.evidence = buf_span(&l.bytes);
-    in.binder = SPAN_OF(o->binder);
     in.reference = pack_reference(p, span_str(in.zone->name), in.time);
     appraise(&in, &a);
     *ret_accept = a.accept;
@@ -380,13 +391,9 @@ static int reference(const struct pack_options *o, struct err *err)
     if (r == 0)
         r = pack_store_load(o->pack, owner, &p, err);
     if (r == 0)
-        r = load(o->arg[0], &l, err);
-    if (r == 0)
-        r = find_zone(p, &l.e, &in.zone, err);
+        r = take_input(o, p, &l, &in, err);
     if (r != 0)
         return r;
-    in.evidence = buf_span(&l.bytes);
-    in.binder = SPAN_OF(o->binder);
     r = check_genuine(&in, err);
     if (r == 0)
         r = print_approval(p, in.zone, &l.e, &in, err);
