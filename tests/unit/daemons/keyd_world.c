@@ -497,12 +497,13 @@ void world_append(struct world *w, struct buf *ret_payload)
     driver_put(w->logd, MSG_APPENDED, id, &d, NULL, 0);
 }
 
-int world_session(struct world *w, const char *keys, uint64_t deadline)
+int world_session_of(struct world *w, const char *keys, uint64_t deadline,
+        struct span envelope)
 {
     struct msg_key_session s = {
             .call_id = {0xca, 0x11},
             .deadline = deadline,
-            .policy = {1},
+            .policy = {2},
             .source_zone = span_str("thin"),
             .source_qube = span_str("work"),
             .source = span_str("thin-work"),
@@ -510,7 +511,7 @@ int world_session(struct world *w, const char *keys, uint64_t deadline)
             .service = span_str("qair.Sign+release"),
             .rule = span_str("30-sign.policy:1"),
             .keys = span_str(keys),
-            .envelope = span_str("{\"an\":\"envelope\"}"),
+            .envelope = envelope,
     };
     struct msg_empty e;
     int fds[2];
@@ -520,6 +521,12 @@ int world_session(struct world *w, const char *keys, uint64_t deadline)
     close(fds[1]);
     assert_int_equal(driver_get(w->calld, &e, NULL, NULL), MSG_OK);
     return fds[0];
+}
+
+int world_session(struct world *w, const char *keys, uint64_t deadline)
+{
+    return world_session_of(
+            w, keys, deadline, span_str("{\"an\":\"envelope\"}"));
 }
 
 void world_sign(int session, const char *key, const char *name, int artefact)

@@ -86,6 +86,9 @@ bool world_log_is_silent(struct world *w, int ms);
 void world_append(struct world *w, struct buf *ret_payload);
 /* A key session of calld's for these keys; our end of the service's link. */
 int world_session(struct world *w, const char *keys, uint64_t deadline);
+/* The same for the call that this envelope asks for. */
+int world_session_of(struct world *w, const char *keys, uint64_t deadline,
+        struct span envelope);
 /* MSG_KEY_SIGN with the artefact's descriptor (closed here). */
 void world_sign(int session, const char *key, const char *name, int artefact);
 /* A descriptor to read these bytes from. */

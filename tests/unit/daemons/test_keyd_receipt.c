@@ -92,29 +92,6 @@ static void make_envelope(struct buf *ret)
             "thin/identity", thin.identity, ret, &err));
 }
 
-static int open_session(struct span envelope, const char *keys)
-{
-    struct msg_key_session s = {.call_id = {0xca, 0x11},
-            .deadline = (uint64_t)time(NULL) + 60,
-            .policy = {2},
-            .source_zone = span_str("thin"),
-            .source_qube = span_str("work"),
-            .source = span_str("thin-work"),
-            .qube = span_str("signer"),
-            .service = span_str("qair.Sign+release"),
-            .rule = span_str("30-sign.policy:1"),
-            .keys = span_str(keys),
-            .envelope = envelope};
-    struct msg_empty e;
-    int fds[2];
-
-    OK(ipc_pair(fds, &err));
-    driver_put(w.calld, MSG_KEY_SESSION, 9, &s, &fds[1], 1);
-    (void)close(fds[1]);
-    assert_int_equal(driver_get(w.calld, &e, NULL, NULL), MSG_OK);
-    return fds[0];
-}
-
 /* A log of this one entry, signed with the key that keyd gave to logd. */
 static void prove(struct span entry, struct buf *ret)
 {
@@ -152,7 +129,8 @@ static void sign(const char *key, struct buf *ret)
     int session;
 
     make_envelope(&env);
-    session = open_session(buf_span(&env), key);
+    session = world_session_of(
+            &w, key, (uint64_t)time(NULL) + 60, buf_span(&env));
     world_sign(
             session, key, "qair-1.0.tar", world_artefact(span_str(ARTEFACT)));
     assert_int_equal(world_log_get(&w, &b, &id), MSG_APPEND);
