@@ -7,7 +7,6 @@
 #include "ipc.h"
 #include "statement.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -86,12 +85,23 @@ struct list {
     struct json_t *status; /* calld's, NULL when the zone does not run */
 };
 
-static int load_qube(int dir, const char *file, struct list *l, struct err *err)
+static bool is_conf(const char *name)
 {
+    size_t n = strlen(name);
+
+    return name[0] != '.' && n > 5 && strcmp(name + n - 5, ".conf") == 0;
+}
+
+static int load_qube(int dir, const char *file, void *ctx, struct err *err)
+{
+    struct list *l = ctx;
     CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_CONF_FILE_MAX);
     struct conf_qube *more;
-    int r = buf_load(&text, dir, file, err);
+    int r;
 
+    if (!is_conf(file))
+        return 0;
+    r = buf_load(&text, dir, file, err);
     if (r)
         return r;
     if (l->n == LIMIT_QUBES_MAX)
@@ -106,13 +116,6 @@ static int load_qube(int dir, const char *file, struct list *l, struct err *err)
     return r;
 }
 
-static bool is_conf(const char *name)
-{
-    size_t n = strlen(name);
-
-    return name[0] != '.' && n > 5 && strcmp(name + n - 5, ".conf") == 0;
-}
-
 static int by_name(const void *a, const void *b)
 {
     const struct conf_qube *x = a;
@@ -124,19 +127,14 @@ static int by_name(const void *a, const void *b)
 static int load_qubes(const struct cli *cli, struct list *l, struct err *err)
 {
     char path[PATH_MAX];
-    const struct dirent *e;
-    DIR *d;
-    int r = 0;
+    CLEANUP(buf_close_fd) int fd = -1;
+    int r;
 
     (void)snprintf(path, sizeof(path), "%s/qubes.d", cli->zone_dir);
-    d = opendir(path);
-    if (!d)
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
         return err_errno(err, "%s", path);
-    while (r == 0 && (e = readdir(d)) != NULL) {
-        if (is_conf(e->d_name))
-            r = load_qube(dirfd(d), e->d_name, l, err);
-    }
-    (void)closedir(d);
+    r = buf_each_entry(fd, load_qube, l, err);
     if (l->n)
         qsort(l->qubes, l->n, sizeof(*l->qubes), by_name);
     return r;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pack_load.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,23 +22,11 @@ int pack_load_owner(const char *path, struct crypto_pub **ret, struct err *err)
     return 0;
 }
 
-/* One file of the pack under the name that it has there. */
-static int add_file(struct pack *p, const char *dir, const char *folder,
-        const char *file, const char *skip, struct err *err)
-{
-    CLEANUP(buf_fini) struct buf bytes = BUF_INIT(LIMIT_CONF_FILE_MAX);
-    char path[4096], name[512];
-    int n = snprintf(name, sizeof(name), "%s/%s", folder, file), rc;
-    int m = snprintf(path, sizeof(path), "%s/%s", dir, name);
-
-    if (n < 0 || (size_t)n >= sizeof(name) || m < 0 ||
-            (size_t)m >= sizeof(path))
-        return err_set(err, ERR_LIMIT, "name of a file in %s is too long", dir);
-    if (skip && strcmp(name, skip) == 0)
-        return 0;
-    rc = buf_load(&bytes, AT_FDCWD, path, err);
-    return rc ? rc : pack_add(p, span_str(name), buf_span(&bytes), err);
-}
+struct loading {
+    struct pack *pack;
+    const char *folder;
+    const char *skip; /* "keys/release.json" */
+};
 
 static bool is_entry(const char *name)
 {
@@ -48,27 +35,39 @@ static bool is_entry(const char *name)
     return name[0] != '.' && len > 5 && strcmp(name + len - 5, ".json") == 0;
 }
 
-static int add_folder(struct pack *p, const char *dir, const char *folder,
-        const char *skip, struct err *err)
+/* One file of the pack under the name that it has there. */
+static int add_file(int dirfd, const char *file, void *ctx, struct err *err)
 {
+    const struct loading *l = ctx;
+    CLEANUP(buf_fini) struct buf bytes = BUF_INIT(LIMIT_CONF_FILE_MAX);
+    char name[512];
+    int n = snprintf(name, sizeof(name), "%s/%s", l->folder, file), rc;
+
+    if (!is_entry(file))
+        return 0;
+    if (n < 0 || (size_t)n >= sizeof(name))
+        return err_set(err, ERR_LIMIT, "name of a file is too long");
+    if (l->skip && strcmp(name, l->skip) == 0)
+        return 0;
+    rc = buf_load(&bytes, dirfd, file, err);
+    return rc ? rc : pack_add(l->pack, span_str(name), buf_span(&bytes), err);
+}
+
+static int add_folder(const char *dir, struct loading *l, struct err *err)
+{
+    CLEANUP(buf_close_fd) int fd = -1;
     char path[4096];
-    int n = snprintf(path, sizeof(path), "%s/%s", dir, folder), rc = 0;
-    struct dirent *e;
-    DIR *d;
+    int n = snprintf(path, sizeof(path), "%s/%s", dir, l->folder);
 
     if (n < 0 || (size_t)n >= sizeof(path))
         return err_set(err, ERR_LIMIT, "name of the pack is too long");
-    d = opendir(path);
-    if (!d && errno == ENOENT)
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
         return 0; /* a pack without keys is a pack */
-    if (!d)
+    if (fd < 0)
         return err_errno(err, "%s", path);
-    while (rc == 0 && (e = readdir(d)) != NULL) {
-        if (is_entry(e->d_name))
-            rc = add_file(p, dir, folder, e->d_name, skip, err);
-    }
-    (void)closedir(d);
-    return rc;
+    return err_prefix(
+            err, buf_each_entry(fd, add_file, l, err), "%s", l->folder);
 }
 
 int pack_load_files(const char *dir, const struct crypto_pub *owner,
@@ -77,8 +76,11 @@ int pack_load_files(const char *dir, const struct crypto_pub *owner,
     CLEANUP(pack_free_ptr) struct pack *p = pack_new(owner);
     int rc = p ? 0 : err_set(err, ERR_MEMORY, "out of memory");
 
-    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(folders); i++)
-        rc = add_folder(p, dir, folders[i], skip, err);
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(folders); i++) {
+        struct loading l = {p, folders[i], skip};
+
+        rc = add_folder(dir, &l, err);
+    }
     if (rc)
         return err_prefix(err, rc, "pack %s", dir);
     *ret = TAKE_PTR(p);

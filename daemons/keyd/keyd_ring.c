@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keyd_ring.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -141,8 +140,9 @@ static int load_own(struct keyd_ring *r, enum keyd_own own, struct err *err)
     return e;
 }
 
-static int load_entry(struct keyd_ring *r, const char *file, struct err *err)
+static int load_entry(int dirfd, const char *file, void *ctx, struct err *err)
 {
+    struct keyd_ring *r = ctx;
     char name[KEYD_FILE_NAME_MAX + 1];
     size_t len = strlen(file);
     struct keyd_key *k = NULL;
@@ -154,31 +154,11 @@ static int load_entry(struct keyd_ring *r, const char *file, struct err *err)
         return err_set(err, ERR_LIMIT, "keys/%s: name too long", file);
     memcpy(name, file, len - 4);
     name[len - 4] = '\0';
-    e = load_file(r->dirfd, file, name, &k, err);
+    e = load_file(dirfd, file, name, &k, err);
     if (e == 0)
         e = ring_insert(r, k, err);
     if (e != 0)
         key_free(k);
-    return e;
-}
-
-static int load_all(struct keyd_ring *r, struct err *err)
-{
-    int fd = fcntl(r->dirfd, F_DUPFD_CLOEXEC, 3), e = 0;
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
-
-    if (!d) {
-        e = err_errno(err, "keys");
-        buf_close_fd(&fd);
-        return e;
-    }
-    rewinddir(d);
-    while (e == 0 && (errno = 0, entry = readdir(d)) != NULL)
-        e = load_entry(r, entry->d_name, err);
-    if (e == 0 && errno != 0)
-        e = err_errno(err, "keys");
-    closedir(d);
     return e;
 }
 
@@ -194,7 +174,7 @@ int keyd_ring_load(struct keyd_ring *r, int dirfd, struct err *err)
     for (int own = 0; own < KEYD_OWN && e == 0; own++)
         e = load_own(r, (enum keyd_own)own, err);
     if (e == 0)
-        e = load_all(r, err);
+        e = buf_each_entry(r->dirfd, load_entry, r, err);
     if (e != 0)
         keyd_ring_fini(r);
     return e;

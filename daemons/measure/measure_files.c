@@ -3,7 +3,6 @@
 
 #include "bundle.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -136,22 +135,17 @@ static int names_add(struct names *s, const char *name, struct err *err)
     return 0;
 }
 
-static int names_list(DIR *d, bool (*wanted)(const char *name),
-        struct names *ret, struct err *err)
-{
-    struct dirent *e;
-    int r = 0;
+struct listing {
+    struct names *names;
+    bool (*wanted)(const char *name);
+};
 
-    rewinddir(d);
-    while (r == 0) {
-        errno = 0;
-        e = readdir(d);
-        if (!e)
-            return errno ? err_errno(err, "list") : 0;
-        if (wanted(e->d_name))
-            r = names_add(ret, e->d_name, err);
-    }
-    return r;
+static int list_entry(int dirfd, const char *name, void *ctx, struct err *err)
+{
+    const struct listing *l = ctx;
+
+    (void)dirfd;
+    return l->wanted(name) ? names_add(l->names, name, err) : 0;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -164,16 +158,11 @@ int measure_folder(int dirfd, const char *kind, const char *prefix,
         struct err *err)
 {
     CLEANUP(names_fini) struct names names = {.n = 0};
-    int fd = fcntl(dirfd, F_DUPFD_CLOEXEC, 3), r;
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    struct listing l = {&names, wanted};
+    int r = buf_each_entry(dirfd, list_entry, &l, err);
 
-    if (!d) {
-        r = err_errno(err, "%s", prefix);
-        buf_close_fd(&fd);
-        return r;
-    }
-    r = names_list(d, wanted, &names, err);
-    closedir(d);
+    if (r != 0)
+        return err_prefix(err, r, "%s", prefix);
     if (names.n > 1)
         qsort(names.name, names.n, sizeof *names.name, by_bytes);
     for (size_t i = 0; i < names.n && r == 0; i++)

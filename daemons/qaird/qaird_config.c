@@ -7,7 +7,6 @@
 #include "gather.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -106,41 +105,35 @@ int qaird_config_reload_pack(struct qaird *q, struct err *err)
 
 /* ---- folders that roles own ------------------------------------------ */
 
-static int give_file(
-        int dirfd, const char *name, uid_t uid, gid_t gid, struct err *err);
+struct giving {
+    uid_t uid;
+    gid_t gid;
+};
 
-/* Takes fd; what is in it first, so that an interrupted run is repeated. */
-static int give_folder(int fd, uid_t uid, gid_t gid, struct err *err)
+static int give_entry(int dirfd, const char *name, void *ctx, struct err *err);
+
+/* What is in it first, so that an interrupted run is repeated. */
+static int give_folder(int fd, struct giving *g, struct err *err)
 {
-    DIR *d = fdopendir(fd);
-    struct dirent *e;
-    int rc = 0;
+    int rc = buf_each_entry(fd, give_entry, g, err);
 
-    if (!d) {
-        (void)close(fd);
-        return err_errno(err, "read folder");
-    }
-    while (rc == 0 && (e = readdir(d))) {
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            rc = give_file(dirfd(d), e->d_name, uid, gid, err);
-    }
-    if (rc == 0 && fchown(dirfd(d), uid, gid) < 0)
+    if (rc == 0 && fchown(fd, g->uid, g->gid) < 0)
         rc = err_errno(err, "change owner");
-    (void)closedir(d);
     return rc;
 }
 
-static int give_file(
-        int dirfd, const char *name, uid_t uid, gid_t gid, struct err *err)
+static int give_entry(int dirfd, const char *name, void *ctx, struct err *err)
 {
+    struct giving *g = ctx;
+    CLEANUP(buf_close_fd)
     int fd = openat(
             dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd >= 0)
-        return give_folder(fd, uid, gid, err);
+        return give_folder(fd, g, err);
     if (errno != ENOTDIR && errno != ELOOP)
         return err_errno(err, "%s", name);
-    if (fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fchownat(dirfd, name, g->uid, g->gid, AT_SYMLINK_NOFOLLOW) < 0)
         return err_errno(err, "change owner of %s", name);
     return 0;
 }
@@ -148,19 +141,16 @@ static int give_file(
 /* Started by root: what the folder holds becomes the role's, once. */
 static int give(const struct qaird *q, int fd, unsigned role, struct err *err)
 {
-    uid_t uid = qaird_uid(q, role);
+    struct giving g = {qaird_uid(q, role), q->owner_group};
     struct stat st;
-    int again;
 
     if (geteuid() != 0)
         return 0;
     if (fstat(fd, &st) < 0)
         return err_errno(err, "stat");
-    if (st.st_uid == uid && st.st_gid == q->owner_group)
+    if (st.st_uid == g.uid && st.st_gid == g.gid)
         return 0;
-    again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    return again < 0 ? err_errno(err, "dup")
-                     : give_folder(again, uid, q->owner_group, err);
+    return give_folder(fd, &g, err);
 }
 
 static bool is_read_only(int fd)

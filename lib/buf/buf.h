@@ -58,4 +58,15 @@ int buf_store(struct span s, int dirfd, const char *path, unsigned mode,
 /* All of s to fd, through short writes and EINTR. */
 int buf_write_all(int fd, struct span s, struct err *err) MUST_CHECK;
 
+/* An entry of the folder dirfd; 0, or the code that ends the walk. */
+typedef int buf_entry(int dirfd, const char *name, void *ctx, struct err *err);
+
+/*
+ * Every entry of a folder but "." and "..", in no order, until f fails.  A
+ * folder that is read in part is not the folder: that is an error too.  dirfd
+ * stays the caller's; only its position moves.
+ */
+int buf_each_entry(int dirfd, buf_entry *f, void *ctx, struct err *err)
+        MUST_CHECK;
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "buf.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -100,4 +101,26 @@ int buf_store(struct span s, int dirfd, const char *path, unsigned mode,
         return rc;
     }
     return sync_parent(dirfd, path, err);
+}
+
+int buf_each_entry(int dirfd, buf_entry *f, void *ctx, struct err *err)
+{
+    int fd = fcntl(dirfd, F_DUPFD_CLOEXEC, 3), rc = 0;
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *e;
+
+    if (!d) {
+        rc = err_errno(err, "read folder");
+        buf_close_fd(&fd);
+        return rc;
+    }
+    rewinddir(d);
+    while (rc == 0 && (errno = 0, e = readdir(d)) != NULL) {
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            rc = f(dirfd, e->d_name, ctx, err);
+    }
+    if (rc == 0 && errno != 0)
+        rc = err_errno(err, "read folder");
+    (void)closedir(d);
+    return rc;
 }

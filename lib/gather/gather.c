@@ -3,7 +3,6 @@
 
 #include "bundle.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -67,59 +66,42 @@ static int list_add(struct list *g, const char *path, struct err *err)
     return 0;
 }
 
-static int walk_folder(struct list *g, int fd, const char *prefix,
-        unsigned depth, struct err *err);
+/* One folder of the tree. */
+struct walk {
+    struct list *list;
+    const char *prefix; /* "" or "sub/" */
+    unsigned depth;
+};
 
-static int walk_entry(struct list *g, int fd, const char *prefix,
-        const char *name, unsigned depth, struct err *err)
+static int walk_entry(int fd, const char *name, void *ctx, struct err *err)
 {
+    const struct walk *w = ctx;
     char path[LIMIT_BUNDLE_NAME_MAX + 1];
+    struct walk below = {w->list, path, w->depth + 1};
+    CLEANUP(buf_close_fd) int sub = -1;
     struct stat st;
     size_t len;
-    int sub;
 
     if (name[0] == '.')
         return 0;
-    if (snprintf(path, sizeof(path), "%s%s", prefix, name) >= (int)sizeof(path))
-        return err_set(err, ERR_LIMIT, "%s: name too long", prefix);
+    if (snprintf(path, sizeof(path), "%s%s", w->prefix, name) >=
+            (int)sizeof(path))
+        return err_set(err, ERR_LIMIT, "%s: name too long", w->prefix);
     if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return err_errno(err, "%s", path);
     if (!S_ISDIR(st.st_mode))
-        return g->want(path) ? list_add(g, path, err) : 0;
-    if (depth == DEPTH_MAX)
+        return w->list->want(path) ? list_add(w->list, path, err) : 0;
+    if (w->depth == DEPTH_MAX)
         return err_set(err, ERR_LIMIT, "%s: too deep", path);
     sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (sub < 0)
         return err_errno(err, "%s", path);
     len = strlen(path);
-    if (len + 1 >= sizeof(path)) {
-        (void)close(sub);
+    if (len + 1 >= sizeof(path))
         return err_set(err, ERR_LIMIT, "%s: name too long", path);
-    }
     path[len] = '/';
     path[len + 1] = '\0';
-    return walk_folder(g, sub, path, depth + 1, err);
-}
-
-/* Takes fd. */
-static int walk_folder(struct list *g, int fd, const char *prefix,
-        unsigned depth, struct err *err)
-{
-    DIR *d = fdopendir(fd);
-    struct dirent *e;
-    int rc = 0;
-
-    if (!d) {
-        (void)close(fd);
-        return err_errno(err, "read folder");
-    }
-    while (rc == 0 && (errno = 0, e = readdir(d)))
-        rc = walk_entry(g, dirfd(d), prefix, e->d_name, depth, err);
-    /* A folder that is read in part is not the folder. */
-    if (rc == 0 && errno != 0)
-        rc = err_errno(err, "read folder");
-    (void)closedir(d);
-    return rc;
+    return buf_each_entry(sub, walk_entry, &below, err);
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -152,13 +134,12 @@ int gather_folder(int dirfd, const char *folder, gather_want *want,
     CLEANUP(buf_close_fd)
     int fd = openat(
             dirfd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    int again, rc;
+    struct walk top = {.list = &g, .prefix = ""};
+    int rc;
 
     if (fd < 0)
         return errno == ENOENT ? 0 : err_errno(err, "%s", folder);
-    again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    rc = again < 0 ? err_errno(err, "open again")
-                   : walk_folder(&g, again, "", 0, err);
+    rc = buf_each_entry(fd, walk_entry, &top, err);
     if (g.n > 1)
         qsort(g.path, g.n, sizeof(*g.path), by_bytes);
     if (rc == 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "buf.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -26,16 +28,21 @@ static int make_folder(void **state)
     return dir < 0 ? -1 : 0;
 }
 
-static int remove_folder(void **state)
+static void remove_entries(void)
 {
     static const char *const names[] = {
             "file", "file.tmp", "link", "big", "fifo", "sub/file", "sub"};
 
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (unlinkat(dir, names[i], 0) < 0)
             (void)unlinkat(dir, names[i], AT_REMOVEDIR);
     }
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    remove_entries();
     (void)close(dir);
     return rmdir(folder);
 }
@@ -212,6 +219,104 @@ static void kill_during_store_leaves_old_or_new(void **state)
     }
 }
 
+/* ---- entries --------------------------------------------------------- */
+
+/* How many entries the disk still gives; -1: all. */
+static int entries_left = -1;
+
+struct dirent *__real_readdir64(DIR *d);
+struct dirent *__wrap_readdir64(DIR *d);
+struct dirent *__wrap_readdir64(DIR *d)
+{
+    if (entries_left == 0) {
+        errno = EIO;
+        return NULL;
+    }
+    if (entries_left > 0)
+        entries_left--;
+    return __real_readdir64(d);
+}
+
+struct seen {
+    unsigned file, sub, other;
+    int stop; /* what the first entry answers */
+};
+
+static int see(int dirfd, const char *name, void *ctx, struct err *err)
+{
+    struct seen *s = ctx;
+
+    assert_int_equal(dirfd, dir);
+    if (strcmp(name, "file") == 0)
+        s->file++;
+    else if (strcmp(name, "sub") == 0)
+        s->sub++;
+    else
+        s->other++;
+    /* of the walk, not of what an entry's work leaves behind */
+    errno = EIO;
+    return s->stop ? err_set(err, s->stop, "not %s", name) : 0;
+}
+
+static void each_entry_comes_once_at_every_walk(void **state)
+{
+    struct err err;
+
+    (void)state;
+    remove_entries();
+    assert_int_equal(buf_store(span_str("x"), dir, "file", 0600, &err), 0);
+    assert_int_equal(mkdirat(dir, "sub", 0700), 0);
+    for (int i = 0; i < 2; i++) {
+        struct seen s = {0};
+
+        assert_int_equal(buf_each_entry(dir, see, &s, &err), 0);
+        assert_int_equal(s.file, 1);
+        assert_int_equal(s.sub, 1);
+        assert_int_equal(s.other, 0);
+    }
+}
+
+static void entry_that_fails_ends_the_walk(void **state)
+{
+    struct seen s = {.stop = ERR_DENIED};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(buf_each_entry(dir, see, &s, &err), ERR_DENIED);
+    assert_int_equal(s.file + s.sub, 1);
+    assert_non_null(strstr(err.msg, "not "));
+}
+
+static void what_cannot_be_listed_is_an_error(void **state)
+{
+    struct seen s = {0};
+    struct err err;
+    int fd = openat(dir, "file", O_RDONLY | O_CLOEXEC);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(buf_each_entry(fd, see, &s, &err), ERR_IO);
+    (void)close(fd);
+    assert_int_equal(buf_each_entry(-1, see, &s, &err), ERR_IO);
+    assert_int_equal(s.file + s.sub + s.other, 0);
+}
+
+static void folder_read_in_part_is_an_error(void **state)
+{
+    struct err err;
+
+    (void)state;
+    /* file, sub, and the two that are left out */
+    for (int n = 0; n <= 4; n++) {
+        struct seen s = {0};
+
+        entries_left = n;
+        assert_int_equal(buf_each_entry(dir, see, &s, &err), ERR_IO);
+        assert_true(s.file + s.sub <= (unsigned)n);
+    }
+    entries_left = -1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +329,10 @@ int main(void)
             cmocka_unit_test(store_replaces_whole_and_sets_the_mode),
             cmocka_unit_test(store_that_cannot_finish_leaves_the_old_file),
             cmocka_unit_test(kill_during_store_leaves_old_or_new),
+            cmocka_unit_test(each_entry_comes_once_at_every_walk),
+            cmocka_unit_test(entry_that_fails_ends_the_walk),
+            cmocka_unit_test(what_cannot_be_listed_is_an_error),
+            cmocka_unit_test(folder_read_in_part_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
