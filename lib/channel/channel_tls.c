@@ -137,7 +137,7 @@ static int check_connection(struct channel_tls *t, struct err *err)
     if (SSL_session_reused(t->ssl))
         return err_set(err, ERR_PEER, "TLS session was resumed");
     if (len != CHANNEL_TLS_ALPN_LEN - 1 ||
-            memcmp(name, CHANNEL_TLS_ALPN + 1, len) != 0)
+            memcmp(name, &CHANNEL_TLS_ALPN[1], len) != 0)
         return err_set(err, ERR_PEER, "peer does not speak qair-att/1");
     if (t->peer.expires == 0)
         return err_set(err, ERR_PEER, "peer has no certificate");
