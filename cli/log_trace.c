@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log_trace.h"
 
+#include "cli_json.h"
 #include "log_text.h"
 
 #include <stdio.h>
@@ -363,20 +364,17 @@ static void tell_act(const struct act *a)
         say("WRONG", "%s", json_string_value(json_array_get(a->findings, i)));
 }
 
-static void print_act_json(const char *title, const struct act *a)
+static int print_act_json(
+        const char *title, const struct act *a, struct err *err)
 {
     json_t *records = json_array();
-    json_t *j;
 
     for (size_t i = 0; i < a->n; i++)
         json_array_append_new(
                 records, log_text_json(a->records[i].view, &a->records[i].rec));
-    j = json_pack("{s:s, s:O, s:o}", "act", title, "findings", a->findings,
-            "records", records);
-    if (j != NULL)
-        json_dumpf(j, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-    printf("\n");
-    json_decref(j);
+    return cli_json_put(json_pack("{s:s, s:O, s:o}", "act", title, "findings",
+                                a->findings, "records", records),
+            stdout, err);
 }
 
 /* Loads, checks and prints what belongs to one call (or one digest). */
@@ -398,7 +396,7 @@ static int trace_act(const struct log_trace *t,
     if (r == 0 && a->n > 0) {
         check_act(a);
         if (t->json)
-            print_act_json(title, a);
+            r = print_act_json(title, a, err);
         else
             printf("%s\n", title);
         if (!t->json)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* qair log: what happened, and is the record whole?  Reads files alone. */
 #include "cli.h"
+#include "cli_json.h"
 #include "log_text.h"
 #include "log_trace.h"
 #include "log_view.h"
@@ -87,23 +88,9 @@ static bool parse_args(
     return true;
 }
 
-static int print_json(json_t *j)
-{
-    int r = j == NULL || json_dumpf(j, stdout, JSON_COMPACT | JSON_SORT_KEYS) <
-                                    0
-                    ? ERR_MEMORY
-                    : 0;
-
-    json_decref(j);
-    (void)fputc('\n', stdout);
-    return r;
-}
-
 static int finish(int r, const struct err *err)
 {
-    if (r < 0)
-        return cli_fail(err);
-    return fflush(stdout) == 0 ? CLI_OK : CLI_NO;
+    return r < 0 ? cli_fail(err) : CLI_OK;
 }
 
 /* ---- show -------------------------------------------------------------- */
@@ -120,7 +107,7 @@ static int show_record(struct log_view *v, uint64_t index, const struct args *a,
     if (a->kind == NULL ||
             strcmp(a->kind, statement_kind_name(rec.s.kind)) == 0) {
         if (a->json) {
-            r = print_json(log_text_json(v, &rec));
+            r = cli_json_put(log_text_json(v, &rec), stdout, err);
         } else {
             log_text_line(&rec, line, sizeof line);
             printf("%6llu %s%s\n", (unsigned long long)index, line,
@@ -130,7 +117,7 @@ static int show_record(struct log_view *v, uint64_t index, const struct args *a,
         }
     }
     log_record_fini(&rec);
-    return r < 0 ? err_set(err, r, "cannot write") : 0;
+    return r;
 }
 
 static int run_show(struct cli *cli, int argc, char **argv)
@@ -180,10 +167,11 @@ static int run_checkpoint(struct cli *cli, int argc, char **argv)
     text_format_hex(SPAN_OF(v.reader.head.root), root);
     if (v.log_key != NULL)
         merkle_vkey_format(&v.vkey, vkey);
-    r = print_json(json_pack("{s:s, s:s, s:I, s:b, s:s}", "origin",
-            v.reader.head.origin, "root", root, "size",
-            (json_int_t)v.reader.head.size, "verified", v.log_key != NULL,
-            "vkey", vkey));
+    r = cli_json_put(json_pack("{s:s, s:s, s:I, s:b, s:s}", "origin",
+                             v.reader.head.origin, "root", root, "size",
+                             (json_int_t)v.reader.head.size, "verified",
+                             v.log_key != NULL, "vkey", vkey),
+            stdout, &err);
     return finish(r, &err);
 }
 
@@ -237,7 +225,7 @@ static json_t *kinds_json(const struct verify *c)
     return j;
 }
 
-static int print_verified(const struct verify *c, bool json)
+static int print_verified(const struct verify *c, bool json, struct err *err)
 {
     const struct log_view *v = c->v;
     char root[TEXT_HEX_SIZE(MERKLE_HASH)], vkey[MERKLE_VKEY_SIZE];
@@ -245,10 +233,11 @@ static int print_verified(const struct verify *c, bool json)
     text_format_hex(SPAN_OF(v->reader.head.root), root);
     merkle_vkey_format(&v->vkey, vkey);
     if (json)
-        return print_json(json_pack("{s:b, s:o, s:s, s:I, s:s, s:s}", "ok", 1,
-                "records", kinds_json(c), "root", root, "size",
-                (json_int_t)v->reader.head.size, "vkey", vkey, "zone",
-                v->zone));
+        return cli_json_put(json_pack("{s:b, s:o, s:s, s:I, s:s, s:s}", "ok", 1,
+                                    "records", kinds_json(c), "root", root,
+                                    "size", (json_int_t)v->reader.head.size,
+                                    "vkey", vkey, "zone", v->zone),
+                stdout, err);
     printf("log of zone %s verified: %llu records, every entry, tile and "
            "signature\n",
             v->zone, (unsigned long long)v->reader.head.size);
@@ -280,7 +269,7 @@ static int run_verify(struct cli *cli, int argc, char **argv)
     if (c.progress && v.reader.head.size >= 10000)
         fprintf(stderr, "\r\033[K");
     if (r == 0)
-        r = print_verified(&c, a.json);
+        r = print_verified(&c, a.json, &err);
     return finish(r, &err);
 }
 

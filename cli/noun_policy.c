@@ -2,13 +2,13 @@
 /* qair policy: what do the rules say?  Reads files, needs no daemon. */
 #include "bundle.h"
 #include "cli.h"
+#include "cli_json.h"
 #include "crypto.h"
 #include "policy.h"
 #include "policy_batch.h"
 #include "policy_load.h"
 
 #include <getopt.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,13 +68,12 @@ static bool parse_args(struct cli *cli, int argc, char **argv, int min, int max,
     return true;
 }
 
+/* Takes j. */
 static int print_json(json_t *j)
 {
-    if (!j || json_dumpf(j, stdout, JSON_COMPACT | JSON_SORT_KEYS) < 0)
-        return cli_fail(&(struct err){
-                .code = ERR_MEMORY, .msg = "cannot write the answer"});
-    (void)fputc('\n', stdout);
-    return CLI_OK;
+    struct err err = {.code = 0};
+
+    return cli_json_put(j, stdout, &err) < 0 ? cli_fail(&err) : CLI_OK;
 }
 
 /* ---- loading ---------------------------------------------------------------
@@ -179,7 +178,7 @@ static int run_check(struct cli *cli, int argc, char **argv)
         j = json_pack("{s:b, s:s*, s:I, s:s*, s:O}", "ok", r == 0, "error",
                 r < 0 ? err.msg : NULL, "rules", (json_int_t)n, "digest",
                 v.digest[0] ? v.digest : NULL, "doubts", doubts);
-        if (print_json(j) != CLI_OK || r < 0)
+        if (print_json(TAKE_PTR(j)) != CLI_OK || r < 0)
             return CLI_NO;
         return CLI_OK;
     }
@@ -203,7 +202,7 @@ static int run_hash(struct cli *cli, int argc, char **argv)
         return cli_fail(&err);
     if (a.json) {
         j = json_pack("{s:s}", "sha256", v.digest);
-        return print_json(j);
+        return print_json(TAKE_PTR(j));
     }
     (void)printf("%s\n", v.digest);
     return CLI_OK;
@@ -322,7 +321,7 @@ static int run_eval(struct cli *cli, int argc, char **argv)
     policy_eval(v.policy, v.system, &request, &r);
     if (a.json) {
         j = result_json(&v, &r);
-        if (print_json(j) != CLI_OK)
+        if (print_json(TAKE_PTR(j)) != CLI_OK)
             return CLI_NO;
     } else {
         print_result(&v, &r);
@@ -376,7 +375,7 @@ static int run_explain(struct cli *cli, int argc, char **argv)
     if (a.json) {
         j = result_json(&v, &r);
         (void)json_object_set_new(j, "rules", rules);
-        if (print_json(j) != CLI_OK)
+        if (print_json(TAKE_PTR(j)) != CLI_OK)
             return CLI_NO;
     } else {
         print_result(&v, &r);

@@ -2,6 +2,7 @@
 /* qair zone: make, run and look at a zone.  The verbs of enrolment are in
  * zone_enrol.c and, the owner's, in pack_enrol.c. */
 #include "cli_admin.h"
+#include "cli_json.h"
 #include "pack_enrol.h"
 #include "zone_enrol.h"
 #include "zone_init.h"
@@ -225,13 +226,10 @@ static int zone_status(struct cli *cli, int argc, char **argv)
     if (zone_process_pid(cli, &pid, &err) < 0)
         return cli_fail(&err);
     s = whole_status(cli, pid);
-    if (json) {
-        (void)json_dumpf(s, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-        (void)printf("\n");
-    } else {
-        print_status(cli, s);
-    }
     rc = strcmp(text_of(s, "state", ""), "serving") == 0 ? CLI_OK : CLI_NO;
+    if (json)
+        return cli_json_put(s, stdout, &err) < 0 ? cli_fail(&err) : rc;
+    print_status(cli, s);
     json_decref(s);
     return rc;
 }

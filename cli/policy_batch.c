@@ -2,9 +2,9 @@
 #include "policy_batch.h"
 
 #include "buf.h"
+#include "cli_json.h"
 #include "policy.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 /* A line of more is answered with a deny: it is no policy a person wrote. */
@@ -401,13 +401,10 @@ int policy_batch(FILE *in, FILE *out, struct err *err)
     ssize_t n;
 
     while ((n = getline(&line, &size, in)) >= 0) {
-        CLEANUP(json_free_ptr) json_t *a = answer_line(line, (size_t)n);
+        int r = cli_json_put(answer_line(line, (size_t)n), out, err);
 
-        if (!a)
-            return err_set(err, ERR_MEMORY, "out of memory");
-        if (json_dumpf(a, out, JSON_COMPACT | JSON_SORT_KEYS) < 0 ||
-                fputc('\n', out) == EOF)
-            return err_errno(err, "cannot write the answer");
+        if (r < 0)
+            return r;
     }
     if (ferror(in))
         return err_errno(err, "cannot read");

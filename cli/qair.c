@@ -127,6 +127,17 @@ static const char *programs_folder(void)
     return dirname(path);
 }
 
+/* What could not be written was not told: that is no success. */
+static int end(int code)
+{
+    struct err err;
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    (void)err_errno(&err, "cannot write the answer");
+    return code == CLI_OK ? cli_fail(&err) : code;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -148,7 +159,7 @@ int main(int argc, char **argv)
                 print_help(stdout);
             else
                 (void)printf("qair %s\n", QAIR_VERSION);
-            return CLI_OK;
+            return end(CLI_OK);
         } else {
             return CLI_MISUSE;
         }
@@ -157,5 +168,5 @@ int main(int argc, char **argv)
         print_help(stderr);
         return CLI_MISUSE;
     }
-    return run_noun(&cli, argc - optind, argv + optind);
+    return end(run_noun(&cli, argc - optind, argv + optind));
 }

@@ -38,6 +38,13 @@ printf 'type = RemoteVM\nzone = server\nremote-name = signer\n' \
 p="$qair -z $dir policy"
 
 is 'check' 0 'ok: 3 rules in 2 files, sha256:' $p check
+for verb in check hash 'eval work server-signer qair.Sign+release'; do
+    for form in '' --json; do
+        is "an answer that cannot be written is no success: $verb $form" 1 \
+            'qair: cannot write the answer: No space left on device' \
+            sh -c "$p $verb $form > /dev/full"
+    done
+done
 is 'check as JSON' 0 '"ok":true,"rules":3' $p check --json
 is 'check of a folder' 0 'ok: 3 rules' "$qair" policy check "$dir/policy.d"
 is 'check of no folder' 1 'No such file' "$qair" policy check "$dir/none"
