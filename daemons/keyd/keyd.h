@@ -34,8 +34,6 @@
 /* A closed state is appraised again this often: clocks of zone and owner may
  * differ, so that an approval becomes valid a little later. */
 #define KEYD_RETRY_S 10
-/* From the request to the last byte of an artefact. */
-#define KEYD_ARTEFACT_S 600
 /* Children that read artefacts at the same time: two links' worth of calls
  * that stall cannot keep a third from signing. */
 #define KEYD_JOBS_MAX         64

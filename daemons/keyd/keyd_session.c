@@ -319,7 +319,7 @@ static int job_start(struct keyd_job *j, int artefact, struct err *err)
         return r;
     if (sd_event_add_io(event, &j->io, j->fd, EPOLLIN, on_answer, j) < 0 ||
             sd_event_add_time_relative(event, &j->timer, CLOCK_MONOTONIC,
-                    KEYD_ARTEFACT_S * 1000000ull, 0, on_timeout, j) < 0)
+                    LIMIT_ARTEFACT_S * 1000000ull, 0, on_timeout, j) < 0)
         return err_set(err, ERR_MEMORY, "event loop");
     return 0;
 }

@@ -32,6 +32,9 @@
 /* An envelope lives no longer than this: bounds the replay memory. */
 #define LIMIT_CALL_DEADLINE_S 300
 #define LIMIT_REPLAY_MAX      65536
+/* From the request to the last byte of an artefact, so that a signature may
+ * come this much later than its call's deadline. */
+#define LIMIT_ARTEFACT_S 600
 #define LIMIT_QUBES_MAX       1024
 /* Processes of one qube: a fork bomb ends there (256 services, 8 each). */
 #define LIMIT_QUBE_PROCESSES_MAX 2048

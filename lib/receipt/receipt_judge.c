@@ -145,6 +145,10 @@ static enum receipt_result compare_call(
                 STR(c->zone));
     if (c->issued > s->time && c->issued - s->time > SKEW_S)
         return NO("envelope was issued after the signature");
+    /* Else a used envelope would vouch for signatures of any later day. */
+    if (s->time > c->deadline &&
+            s->time - c->deadline > LIMIT_ARTEFACT_S + SKEW_S)
+        return NO("the envelope's deadline had passed when it was signed");
     return YES("asked for by qube %.*s of zone %.*s (%.*s), allowed by %.*s",
             STR(c->source_qube), STR(c->origin), STR(c->service), STR(c->rule));
 }

@@ -202,6 +202,13 @@ static void envelope_issued_later(struct recipe *r)
     r->call.issued = FIXTURE_NOW + 400;
     r->call.deadline = FIXTURE_NOW + 500;
 }
+/* A true envelope of another day, given to a signature that nobody asked for.
+ * The key was valid, the call id is the same, only the times do not agree. */
+static void envelope_long_used_up(struct recipe *r)
+{
+    r->call.issued = FIXTURE_NOW - 1200;
+    r->call.deadline = FIXTURE_NOW - 901;
+}
 static void stranger_without_envelope(struct recipe *r)
 {
     r->local = true;
@@ -290,6 +297,7 @@ static const struct {
         {for_another_zone, RECEIPT_ENVELOPE, "is for signer of zone thin"},
         {for_another_qube, RECEIPT_ENVELOPE, "is for builder"},
         {envelope_issued_later, RECEIPT_ENVELOPE, "after the signature"},
+        {envelope_long_used_up, RECEIPT_ENVELOPE, "deadline had passed"},
         {stranger_without_envelope, RECEIPT_ENVELOPE, "without its envelope"},
         {unknown_origin, RECEIPT_ENVELOPE, "elsewhere is not in the pack"},
         {envelope_nobody_stated, RECEIPT_ENVELOPE, "does not name"},
