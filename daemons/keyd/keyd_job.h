@@ -7,7 +7,10 @@
 
 struct keyd_session {
     struct keyd *k;
+    struct role_link *link;
     struct msg_key_session call; /* spans into text */
+    sd_event_source *timer;
+    bool over; /* its time is up: closed once its last job is */
     size_t n_jobs;
     uint8_t text[];
 };

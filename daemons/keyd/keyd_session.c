@@ -20,6 +20,8 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#define SESSION_LOOK_US 1000000
+
 /* ---- sessions -------------------------------------------------------- */
 
 static const size_t session_spans[] = {
@@ -63,6 +65,37 @@ static struct keyd_session *session_new(
     return s;
 }
 
+/*
+ * A service that stays when its call is over, or hands its descriptor on, must
+ * not keep a key that signs later, nor a place that others need.
+ */
+static int on_session_over(sd_event_source *timer, uint64_t usec, void *user)
+{
+    struct keyd_session *s = user;
+
+    (void)usec;
+    s->over = true;
+    if (s->n_jobs == 0) {
+        role_link_close(s->link);
+        return 0;
+    }
+    if (sd_event_source_set_time_relative(timer, SESSION_LOOK_US) < 0 ||
+            sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT) < 0)
+        role_fatal(s->k->role, "event loop");
+    return 0;
+}
+
+/* By a clock that nobody sets: a call lives no longer than the limit. */
+static int session_watch(struct keyd_session *s)
+{
+    uint64_t now = role_now(), left = LIMIT_CALL_DEADLINE_S;
+
+    if (s->call.deadline != 0 && s->call.deadline < now + left)
+        left = s->call.deadline > now ? s->call.deadline - now : 0;
+    return sd_event_add_time_relative(role_event(s->k->role), &s->timer,
+            CLOCK_MONOTONIC, (left + 1) * 1000000, 0, on_session_over, s);
+}
+
 void keyd_session_open(struct role *r, const struct role_msg *m)
 {
     struct keyd *k = role_user(r);
@@ -84,6 +117,9 @@ void keyd_session_open(struct role *r, const struct role_msg *m)
         role_refuse(r, m->ticket, ERR_LIMIT, KEYD_WHERE, "%s", err.msg);
         return;
     }
+    s->link = link;
+    if (session_watch(s) < 0)
+        role_fatal(r, "event loop");
     k->n_sessions++;
     role_reply_ok(r, m->ticket);
 }
@@ -135,6 +171,7 @@ void keyd_session_gone(struct keyd *k, struct role_link *link)
             job_free(j);
     }
     k->n_sessions--;
+    s->timer = sd_event_source_disable_unref(s->timer);
     free(s);
 }
 
@@ -180,6 +217,33 @@ static void job_record(struct keyd_job *j)
     role_request(j->session->k->role, &q);
 }
 
+/* The owner's word about the key: named in the pack, the same, for what the
+ * file in keys/ says it is for, in its time. */
+static int check_owner(
+        const struct keyd *k, const struct keyd_key *key, struct err *err)
+{
+    const struct pack_key *p =
+            k->pack ? pack_key(k->pack, span_str(key->file.name)) : NULL;
+
+    if (!p || !span_eq_str(k->zone_name, p->zone) ||
+            !crypto_pub_eq(p->pub, key->pub))
+        return err_set(err, ERR_DENIED,
+                "key '%s' is not in the owner's pack: qair pack add-key",
+                key->file.name);
+    if (!span_eq_str(
+                span_str(p->custody), keyd_custody_name(key->file.custody)) ||
+            !span_eq_str(span_str(p->profile),
+                    profile_name((enum profile_id)key->file.profile)))
+        return err_set(err, ERR_DENIED,
+                "key '%s' is for profile %s in custody %s in the pack",
+                key->file.name, p->profile, p->custody);
+    if (!pack_key_valid(p, role_now()))
+        return err_set(err, ERR_DENIED,
+                "key '%s' is revoked or out of its time in the pack",
+                key->file.name);
+    return 0;
+}
+
 static void job_sign(struct keyd_job *j)
 {
     struct keyd *k = j->session->k;
@@ -190,7 +254,10 @@ static void job_sign(struct keyd_job *j)
         job_free(j);
         return;
     }
-    r = keyd_sign_artefact(j, &err);
+    /* the pack may have changed since the request */
+    r = check_owner(k, j->key, &err);
+    if (r == 0)
+        r = keyd_sign_artefact(j, &err);
     if (r != 0) {
         job_refuse(j, r, err.msg);
         return;
@@ -258,25 +325,6 @@ static bool session_has_key(const struct keyd_session *s, struct span key)
     return false;
 }
 
-/* The owner's word about the key: named in the pack, the same, in its time. */
-static int check_owner(
-        const struct keyd *k, const struct keyd_key *key, struct err *err)
-{
-    const struct pack_key *p =
-            k->pack ? pack_key(k->pack, span_str(key->file.name)) : NULL;
-
-    if (!p || !span_eq_str(k->zone_name, p->zone) ||
-            !crypto_pub_eq(p->pub, key->pub))
-        return err_set(err, ERR_DENIED,
-                "key '%s' is not in the owner's pack: qair pack add-key",
-                key->file.name);
-    if (!pack_key_valid(p, role_now()))
-        return err_set(err, ERR_DENIED,
-                "key '%s' is revoked or out of its time in the pack",
-                key->file.name);
-    return 0;
-}
-
 static int check_request(struct keyd *k, const struct keyd_session *s,
         const struct msg_key_sign *q, struct keyd_key **ret, struct err *err)
 {
@@ -285,7 +333,7 @@ static int check_request(struct keyd *k, const struct keyd_session *s,
     int r;
 
     text_format_safe(q->key, shown, sizeof shown);
-    if (s->call.deadline != 0 && role_now() > s->call.deadline)
+    if (s->over || (s->call.deadline != 0 && role_now() > s->call.deadline))
         return err_set(err, ERR_TIMEOUT, "the call's deadline has passed");
     if (!session_has_key(s, q->key))
         return err_set(err, ERR_DENIED,

@@ -35,7 +35,7 @@
 /* From the request to the last byte of an artefact, so that a signature may
  * come this much later than its call's deadline. */
 #define LIMIT_ARTEFACT_S 600
-#define LIMIT_QUBES_MAX       1024
+#define LIMIT_QUBES_MAX  1024
 /* Processes of one qube: a fork bomb ends there (256 services, 8 each). */
 #define LIMIT_QUBE_PROCESSES_MAX 2048
 #define LIMIT_ZONES_MAX          256

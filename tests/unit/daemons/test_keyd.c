@@ -560,6 +560,87 @@ static void test_revoked_key_does_not_sign(void **state)
     close(session);
 }
 
+static void spki_of(size_t key, uint8_t *ret, size_t cap, size_t *ret_len)
+{
+    struct pack *p = pack_new(crypto_key_pub(w.owner));
+    char name[100];
+
+    snprintf(name, sizeof name, "keys/%s.json", w.key_name[key]);
+    OK(pack_add(p, span_str(name), buf_span(&w.key_file[key]), &err));
+    OK(crypto_pub_spki(
+            pack_key(p, span_str(w.key_name[key]))->pub, ret, cap, ret_len));
+    pack_free(p);
+}
+
+/* keys/ says what a key signs, but the owner's word decides. */
+static void test_key_signs_what_the_owner_named_it_for(void **state)
+{
+    static const struct {
+        const char *custody, *profile;
+    } others[] = {{"sealed", "sshsig"}, {"tpm", "minisign"}};
+    uint8_t spki[CRYPTO_SPKI_MAX];
+    size_t len = 0;
+    int session;
+
+    (void)state;
+    world_ready(&w);
+    world_make_key(&w, "sealed", "sealed", "minisign");
+    spki_of(0, spki, sizeof spki, &len);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        world_add_key(&w, "sealed", others[i].custody, others[i].profile,
+                SPAN(spki, len), false);
+        session = world_session(&w, "sealed", 0);
+        world_sign(session, "sealed", "x", world_artefact(span_str("x")));
+        assert_true(world_refused(session, reason, sizeof reason));
+        SAYS("in the pack");
+        close(session);
+    }
+    assert_true(world_log_is_silent(&w, 100));
+}
+
+static void test_key_revoked_while_the_artefact_comes(void **state)
+{
+    uint8_t spki[CRYPTO_SPKI_MAX];
+    size_t len = 0;
+    int session, p[2];
+
+    (void)state;
+    world_ready(&w);
+    world_make_key(&w, "release", "tpm", "sshsig");
+    spki_of(0, spki, sizeof spki, &len);
+    session = world_session(&w, "release", 0);
+    OK(pipe2(p, O_CLOEXEC));
+    world_sign(session, "release", "x", p[0]);
+    world_add_key(&w, "release", "tpm", "sshsig", SPAN(spki, len), true);
+    close(p[1]);
+    assert_true(world_refused(session, reason, sizeof reason));
+    SAYS("revoked");
+    assert_true(world_log_is_silent(&w, 100));
+    close(session);
+}
+
+/* A service that stays, or hands its descriptor on, keeps nothing. */
+static void test_session_ends_with_its_call(void **state)
+{
+    struct msg_empty e;
+    int session, reading, p[2];
+
+    (void)state;
+    world_ready(&w);
+    world_make_key(&w, "release", "tpm", "sshsig");
+    session = world_session(&w, "release", (uint64_t)time(NULL) + 1);
+    reading = world_session(&w, "release", (uint64_t)time(NULL) + 1);
+    OK(pipe2(p, O_CLOEXEC));
+    world_sign(reading, "release", "x", p[0]);
+    assert_false(driver_is_silent(session, 6000));
+    assert_int_equal(driver_get(session, &e, NULL, NULL), 0);
+    /* an artefact that is on its way may still come */
+    assert_true(driver_is_silent(reading, 100));
+    close(session);
+    close(reading);
+    close(p[1]);
+}
+
 static void test_no_log_no_signature(void **state)
 {
     struct msg_refused no = {5, SPAN_EMPTY, SPAN_EMPTY};
@@ -819,6 +900,9 @@ int main(int argc, char **argv)
             T(test_sign_after_the_record_and_not_before),
             T(test_sign_refusals),
             T(test_revoked_key_does_not_sign),
+            T(test_key_signs_what_the_owner_named_it_for),
+            T(test_key_revoked_while_the_artefact_comes),
+            T(test_session_ends_with_its_call),
             T(test_no_log_no_signature),
             T(test_stalled_artefact_blocks_nobody),
             T(test_log_seed_does_not_stay_in_memory),
