@@ -66,8 +66,14 @@ static int on_reload(struct role *r, const char *bundle, struct err *err)
 
 static void on_peer(struct role *r, struct role_link *link)
 {
+    struct keyd *k = role_user(r);
+
     if (role_link_peer(link) == MSG_ROLE_LOGD)
-        keyd_call_logd(role_user(r), link);
+        keyd_call_logd(k, link);
+    if (role_link_peer(link) == MSG_ROLE_NETD) {
+        k->state.netd_told = false;
+        keyd_state_tell_netd(k);
+    }
 }
 
 static void on_gone(struct role *r, struct role_link *link)

@@ -57,6 +57,7 @@ struct keyd_state {
     bool emulated;
     /* what the log was told last, and whether it is being told now */
     bool told, told_approved, telling;
+    bool netd_told;                /* that it fell */
     struct keyd_approval approval; /* valid while approved */
 };
 
@@ -96,6 +97,8 @@ bool keyd_state_check(struct keyd *k);
 bool keyd_state_ready(struct keyd *k, struct role_ticket t) MUST_CHECK;
 /* Has logd record that the state changed, unless it did already. */
 void keyd_state_tell(struct keyd *k);
+/* A state that is not approved has no channels: netd hears of it once. */
+void keyd_state_tell_netd(struct keyd *k);
 /* The evidence blob over a binder, in any state. */
 int keyd_state_evidence(struct keyd *k,
         const uint8_t binder[static CRYPTO_SHA256_SIZE], struct buf *ret,

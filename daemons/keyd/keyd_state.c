@@ -257,11 +257,26 @@ bool keyd_state_check(struct keyd *k)
     } else if (!state_same(s, pcr, &clock) || state_is_stale(s)) {
         state_evaluate(k);
     }
+    keyd_state_tell_netd(k);
     keyd_state_tell(k);
     return s->approved;
 }
 
-/* ---- the log hears of it --------------------------------------------- */
+/* ---- netd and the log hear of it
+ * --------------------------------------------- */
+
+void keyd_state_tell_netd(struct keyd *k)
+{
+    struct keyd_state *s = &k->state;
+    struct role_link *netd = role_peer(k->role, MSG_ROLE_NETD);
+    const struct msg_refused m = {.code = (uint32_t)-ERR_DENIED,
+            .where = span_str(KEYD_WHERE),
+            .reason = span_str(s->reason)};
+
+    if (!s->approved && !s->netd_told && netd)
+        role_send(netd, MSG_STATE_FALLEN, &m, NULL, 0);
+    s->netd_told = !s->approved && netd;
+}
 
 static void on_told(struct role *r, const struct role_msg *answer, void *user)
 {
@@ -375,6 +390,7 @@ void keyd_state_reload(struct keyd *k)
     load_pack(k);
     k->state.emulated = is_emulated(k);
     state_evaluate(k);
+    keyd_state_tell_netd(k);
     keyd_state_tell(k);
 }
 

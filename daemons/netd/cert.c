@@ -78,6 +78,18 @@ static void refused(struct netd *d, struct span where, struct span reason)
     dial_refused(d);
 }
 
+void cert_on_fallen(struct role *r, const struct role_msg *m)
+{
+    const struct msg_refused *why = m->body;
+    struct netd *d = role_user(r);
+
+    channel_context_unref(d->context);
+    d->context = NULL;
+    crypto_key_free(TAKE_PTR(d->key));
+    refused(d, why->where, why->reason);
+    conn_end_all(d, d->cert_where, d->cert_reason);
+}
+
 static int take(struct netd *d, struct span der, struct err *err)
 {
     CLEANUP(crypto_cert_free_ptr)

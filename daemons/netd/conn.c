@@ -294,6 +294,19 @@ void conn_check_pack(struct netd *d)
     }
 }
 
+void conn_end_all(struct netd *d, const char *where, const char *reason)
+{
+    struct conn *c;
+
+    TAILQ_FOREACH (c, &d->conns, entry) {
+        if (c->closed)
+            continue;
+        (void)snprintf(c->where, sizeof(c->where), "%s", where);
+        (void)snprintf(c->reason, sizeof(c->reason), "%s", reason);
+        conn_end(c, ERR_DENIED, "the own state is not approved");
+    }
+}
+
 void conn_tick(struct netd *d)
 {
     struct conn *c;

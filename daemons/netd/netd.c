@@ -272,6 +272,7 @@ static int on_start(struct role *r, struct err *err)
 
 static const struct role_permit permits[] = {
         {MSG_ROLE_CALLD, MSG_OPEN, ROLE_OPEN, call_on_open},
+        {MSG_ROLE_KEYD, MSG_STATE_FALLEN, ROLE_OPEN, cert_on_fallen},
         {MSG_ROLE_ADMIN, MSG_STATUS, ROLE_OPEN, on_status},
 };
 

@@ -166,6 +166,8 @@ bool cert_is_pending(const struct netd *d);
 /* The pack or the interval changed: same key, new context. */
 int cert_rebuild(struct netd *d, struct err *err) MUST_CHECK;
 void cert_tick(struct netd *d);
+/* keyd says that the own state fell: certificate and channels go. */
+void cert_on_fallen(struct role *r, const struct role_msg *m);
 
 /* ---- listen.c -------------------------------------------------------- */
 
@@ -185,6 +187,8 @@ struct conn *conn_find(struct netd *d, uint64_t serial);
 void conn_end(struct conn *c, int code, const char *reason);
 /* Channels of zones that the pack no longer vouches for are closed. */
 void conn_check_pack(struct netd *d);
+/* All of them: this zone cannot prove itself any more. */
+void conn_end_all(struct netd *d, const char *where, const char *reason);
 void conn_tick(struct netd *d);
 
 /* ---- attest.c -------------------------------------------------------- */

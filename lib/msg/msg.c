@@ -215,6 +215,7 @@ static const struct type {
         [MSG_INCOMING] = {"INCOMING", &incoming, 1, false},
         [MSG_CHANNEL_CERT] = {"CHANNEL_CERT", &blob, 0, false},
         [MSG_EVIDENCE_GET] = {"EVIDENCE_GET", &evidence_get, 0, false},
+        [MSG_STATE_FALLEN] = {"STATE_FALLEN", &refused, 0, false},
         [MSG_APPRAISE] = {"APPRAISE", &appraise, 0, false},
         [MSG_APPRAISED] = {"APPRAISED", &appraised, 0, true},
         [MSG_CALL] = {"CALL", &call, 1, false},

@@ -88,6 +88,8 @@ enum msg_type {
     /* netd -> keyd */
     MSG_CHANNEL_CERT = 112, /* msg_blob (SPKI) -> MSG_BLOB (certificate DER) */
     MSG_EVIDENCE_GET = 113, /* msg_evidence_get -> MSG_BLOB */
+    /* keyd -> netd: the own state is not approved; struct msg_refused */
+    MSG_STATE_FALLEN = 114,
 
     /* netd -> attestd */
     MSG_APPRAISE = 128,  /* msg_appraise -> MSG_APPRAISED */

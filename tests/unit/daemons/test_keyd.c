@@ -60,6 +60,33 @@ static bool envelope_refused(void)
     return world_refused(w.calld, reason, sizeof reason);
 }
 
+union any {
+    struct msg_blob blob;
+    struct msg_refused refused;
+    struct msg_decision largest;
+};
+
+/* The answer to netd; that the state fell may be said before it. */
+static uint16_t netd_get(union any *ret)
+{
+    uint16_t type;
+
+    do
+        type = driver_get(w.netd, ret, NULL, NULL);
+    while (type == MSG_STATE_FALLEN);
+    return type;
+}
+
+static bool netd_refused(void)
+{
+    union any b;
+
+    if (netd_get(&b) != MSG_REFUSED)
+        return false;
+    text_format_safe(b.refused.reason, reason, sizeof reason);
+    return true;
+}
+
 static bool cert_refused(void)
 {
     struct crypto_key *k = crypto_key_generate(CRYPTO_ED25519);
@@ -71,7 +98,7 @@ static bool cert_refused(void)
     b.bytes = SPAN(spki, len);
     driver_put(w.netd, MSG_CHANNEL_CERT, 4, &b, NULL, 0);
     crypto_key_free(k);
-    return world_refused(w.netd, reason, sizeof reason);
+    return netd_refused();
 }
 
 static uint16_t create(
@@ -90,10 +117,7 @@ static void test_nothing_opens_before_approval(void **state)
 {
     struct msg_evidence_get q = {.binder = {9}};
     struct evidence *e = calloc(1, sizeof *e);
-    union {
-        struct msg_blob blob;
-        struct msg_decision largest;
-    } b;
+    union any b;
 
     (void)state;
     world_start(&w);
@@ -105,7 +129,7 @@ static void test_nothing_opens_before_approval(void **state)
     SAYS("keys are closed");
     /* evidence is for everybody, or nobody could ever approve */
     driver_put(w.netd, MSG_EVIDENCE_GET, 5, &q, NULL, 0);
-    assert_int_equal(driver_get(w.netd, &b, NULL, NULL), MSG_BLOB);
+    assert_int_equal(netd_get(&b), MSG_BLOB);
     OK(evidence_parse(b.blob.bytes, e, &err));
     assert_true(span_eq(e->quote.extra, SPAN_OF(q.binder)));
     free(e);
@@ -145,6 +169,7 @@ static void test_channel_certificate(void **state)
     uint8_t spki[CRYPTO_SPKI_MAX];
     uint64_t now = (uint64_t)time(NULL);
     struct msg_blob b;
+    union any got;
     char cn[64];
     size_t len = 0;
 
@@ -153,8 +178,8 @@ static void test_channel_certificate(void **state)
     OK(crypto_pub_spki(crypto_key_pub(k), spki, sizeof spki, &len));
     b.bytes = SPAN(spki, len);
     driver_put(w.netd, MSG_CHANNEL_CERT, 4, &b, NULL, 0);
-    assert_int_equal(driver_get(w.netd, &b, NULL, NULL), MSG_BLOB);
-    c = crypto_cert_from_der(b.bytes);
+    assert_int_equal(netd_get(&got), MSG_BLOB);
+    c = crypto_cert_from_der(got.blob.bytes);
     assert_non_null(c);
     OK(crypto_cert_verify(c, w.identity));
     OK(crypto_cert_cn(c, cn, sizeof cn));
@@ -166,11 +191,11 @@ static void test_channel_certificate(void **state)
     /* no certificate for rubbish, or for the identity itself */
     b.bytes = span_str("rubbish");
     driver_put(w.netd, MSG_CHANNEL_CERT, 4, &b, NULL, 0);
-    assert_true(world_refused(w.netd, reason, sizeof reason));
+    assert_true(netd_refused());
     OK(crypto_pub_spki(w.identity, spki, sizeof spki, &len));
     b.bytes = SPAN(spki, len);
     driver_put(w.netd, MSG_CHANNEL_CERT, 4, &b, NULL, 0);
-    assert_true(world_refused(w.netd, reason, sizeof reason));
+    assert_true(netd_refused());
 }
 
 static void test_changed_state_closes_keys(void **state)
@@ -228,6 +253,26 @@ static void test_changes_of_state_are_recorded_once(void **state)
             MSG_LOG_KEY);
     assert_true(told("state-fallen", "event log"));
     assert_int_equal(w.n_told, 4);
+}
+
+/* netd must cut its channels, and need not ask to learn it. */
+static void test_netd_hears_that_the_state_fell(void **state)
+{
+    union any b;
+
+    (void)state;
+    world_ready(&w);
+    while (!driver_is_silent(w.netd, 100)) /* it was not approved at first */
+        assert_int_equal(driver_get(w.netd, &b, NULL, NULL), MSG_STATE_FALLEN);
+    world_extend(&w);
+    sleep(4);
+    assert_int_equal(driver_get(w.netd, &b, NULL, NULL), MSG_STATE_FALLEN);
+    assert_true(b.refused.reason.len > 0);
+    assert_true(driver_is_silent(w.netd, 4000)); /* once */
+    /* a netd that was started again hears it too */
+    close(w.netd);
+    w.netd = driver_peer(&w.d, MSG_ROLE_NETD);
+    assert_int_equal(driver_get(w.netd, &b, NULL, NULL), MSG_STATE_FALLEN);
 }
 
 static void test_tpm_reset_closes_keys(void **state)
@@ -888,6 +933,7 @@ int main(int argc, char **argv)
             T(test_channel_certificate),
             T(test_changed_state_closes_keys),
             T(test_changes_of_state_are_recorded_once),
+            T(test_netd_hears_that_the_state_fell),
             T(test_tpm_reset_closes_keys),
             T(test_false_approvals),
             T(test_emulated_is_said),

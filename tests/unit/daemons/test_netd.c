@@ -592,6 +592,49 @@ static void state_that_falls_cuts_streams_and_is_recorded(void **state)
     world_free(w);
 }
 
+static void say_fallen(struct zone *z)
+{
+    const struct msg_refused fell = {.code = (uint32_t)-ERR_DENIED,
+            .where = span_str("keyd"),
+            .reason = span_str("PCR 14 changed")};
+
+    driver_put(z->link[KEYD], MSG_STATE_FALLEN, 0, &fell, NULL, 0);
+}
+
+/* The peer is not asked: re-attestation is minutes away. */
+static void own_state_that_falls_cuts_streams(void **state)
+{
+    struct world *w = world_new(300);
+    char buf[32];
+    (void)state;
+
+    int fd = open_call(w, "server", "envelope");
+    serve_until(w, &w->thin.answers, 1);
+    w->server.no_cert = true;
+    say_fallen(&w->server);
+    serve_until(w, &w->server.records[STATEMENT_CHANNEL_CLOSED], 1);
+    assert_non_null(strstr(w->server.record_reason, "PCR 14 changed"));
+    serve_until(w, &w->thin.records[STATEMENT_CHANNEL_CLOSED], 1);
+    assert_int_equal(read(fd, buf, sizeof(buf)), 0);
+    assert_int_equal(read(w->server.data, buf, sizeof(buf)), 0);
+    (void)close(fd);
+    /* nor does it dial any more, until keyd certifies again */
+    w->thin.no_cert = true;
+    say_fallen(&w->thin);
+    fd = open_call(w, "server", "envelope");
+    serve_until(w, &w->thin.answers, 2);
+    assert_int_equal(w->thin.answer, MSG_REFUSED);
+    assert_string_equal(w->thin.where, "keyd");
+    (void)close(fd);
+    w->thin.no_cert = w->server.no_cert = false;
+    usleep(2500000);
+    fd = open_call(w, "server", "envelope");
+    serve_until(w, &w->thin.answers, 3);
+    assert_int_equal(w->thin.answer, MSG_OK);
+    (void)close(fd);
+    world_free(w);
+}
+
 static void zone_that_leaves_the_pack_is_cut_off(void **state)
 {
     struct world *w = world_new(300);
@@ -777,6 +820,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(no_record_no_channel),
             cmocka_unit_test(no_call_before_the_record),
             cmocka_unit_test(state_that_falls_cuts_streams_and_is_recorded),
+            cmocka_unit_test(own_state_that_falls_cuts_streams),
             cmocka_unit_test(zone_that_leaves_the_pack_is_cut_off),
             cmocka_unit_test(broken_pack_is_not_used),
             cmocka_unit_test(peer_that_is_not_there_is_a_quick_refusal),
