@@ -167,6 +167,7 @@ int tpm_open(int fd, bool startup, struct tpm **ret, struct err *err)
     }
     tpm_tcti_init(&t->tcti, fd);
     t->srk = ESYS_TR_NONE;
+    t->ak.tr = ESYS_TR_NONE;
     r = tpm_setup(t, startup, err);
     if (r != 0) {
         tpm_close(t);
@@ -181,6 +182,7 @@ void tpm_close(struct tpm *t)
     if (!t)
         return;
     if (t->esys) {
+        tpm_ak_forget(t);
         tpm_flush(t, &t->srk);
         Esys_Finalize(&t->esys);
     }

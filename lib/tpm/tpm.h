@@ -7,8 +7,9 @@
  * is opened here and nothing is read from the environment.  Only qair-measure
  * and keyd may link this room, one after the other: swtpm has no resource
  * manager, so tpm_open flushes what a former user left loaded, and every
- * function below leaves nothing loaded but the storage root key (libtpms has
- * three slots for objects and three for sessions).
+ * function below leaves nothing loaded but the storage root key and, after a
+ * quote, the attestation key (libtpms has three slots for objects and three for
+ * sessions: one object is free for the next function).
  *
  * Calls block until the TPM answers, TPM_TIMEOUT_S at most.  A TPM's own
  * refusal is ERR_TPM with the code and tss2's text in the message; two of them

@@ -58,6 +58,7 @@ static int ek_create(struct tpm *t, struct tpm_ek_key *ret, struct err *err)
     TPM2B_PUBLIC pub = template_rsa2048();
     TSS2_RC rc;
 
+    tpm_ak_forget(t);
     rc = Esys_CreatePrimary(t->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
             ESYS_TR_NONE, ESYS_TR_NONE, &no_auth, &pub, &no_data, &no_pcr,
             &ret->tr, NULL, NULL, NULL, NULL);

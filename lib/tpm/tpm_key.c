@@ -229,6 +229,28 @@ static int quote_put(const TPM2B_ATTEST *attest, const TPMT_SIGNATURE *sig,
     return r ? r : buf_ok(ret_sig, err);
 }
 
+void tpm_ak_forget(struct tpm *t)
+{
+    tpm_flush(t, &t->ak.tr);
+}
+
+/* Loading costs as much as the quote: each signature needs one. */
+static int ak_keep(struct tpm *t, const struct tpm_blob *ak, struct err *err)
+{
+    int r;
+
+    if (t->ak.tr != ESYS_TR_NONE && t->ak.blob.len == ak->len &&
+            memcmp(t->ak.blob.bytes, ak->bytes, ak->len) == 0)
+        return 0;
+    tpm_ak_forget(t);
+    r = tpm_load(t, ak, &t->ak.tr, err);
+    if (r == 0)
+        t->ak.blob = *ak;
+    else
+        t->ak.tr = ESYS_TR_NONE;
+    return r;
+}
+
 int tpm_quote(struct tpm *t, const struct tpm_blob *ak, unsigned pcr,
         const uint8_t binder[static TPM_DIGEST], struct buf *ret_attest,
         struct buf *ret_sig, struct err *err)
@@ -238,18 +260,18 @@ int tpm_quote(struct tpm *t, const struct tpm_blob *ak, unsigned pcr,
     TPM2B_DATA data = {.size = TPM_DIGEST};
     TPM2B_ATTEST *attest = NULL;
     TPMT_SIGNATURE *sig = NULL;
-    ESYS_TR key = ESYS_TR_NONE;
     int r;
 
     memcpy(data.buffer, binder, TPM_DIGEST);
-    r = tpm_load(t, ak, &key, err);
+    r = ak_keep(t, ak, err);
     if (r != 0)
         return r;
-    r = tpm_check(Esys_Quote(t->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+    r = tpm_check(Esys_Quote(t->esys, t->ak.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
                           ESYS_TR_NONE, &data, &of_key, &pcrs, &attest, &sig),
             "quote", err);
-    tpm_flush(t, &key);
-    if (r == 0)
+    if (r != 0)
+        tpm_ak_forget(t);
+    else
         r = quote_put(attest, sig, ret_attest, ret_sig, err);
     Esys_Free(attest);
     Esys_Free(sig);
@@ -322,6 +344,7 @@ int tpm_activate(struct tpm *t, const struct tpm_blob *ak, enum tpm_ek ek,
     TPM2B_DIGEST *out = NULL;
     int r;
 
+    tpm_ak_forget(t);
     r = credential_parse(credential, secret, &id, &enc, err);
     if (r == 0)
         r = tpm_ek_load(t, ek, &ek_key, err);

@@ -88,6 +88,7 @@ static int owner_verify(
     if (r != 0)
         return r;
     crypto_sha256_two(SPAN_OF(a->policy), a->ref, hash.buffer);
+    tpm_ak_forget(t);
     rc = Esys_LoadExternal(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
             NULL, &pub, ESYS_TR_RH_OWNER, &key);
     if (rc != 0)

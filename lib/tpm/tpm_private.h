@@ -19,6 +19,10 @@ struct tpm {
     struct tpm_tcti tcti;
     ESYS_CONTEXT *esys;
     ESYS_TR srk;
+    struct tpm_resident { /* the attestation key of the last quote */
+        ESYS_TR tr;
+        struct tpm_blob blob;
+    } ak;
     struct tpm_proved {
         bool valid;
         uint8_t id[TPM_DIGEST]; /* of the approval that was checked */
@@ -44,6 +48,11 @@ int tpm_session(struct tpm *t, TPM2_SE kind, TPMA_SESSION attributes,
 /* Loads a blob under the storage root key. */
 int tpm_load(struct tpm *t, const struct tpm_blob *blob, ESYS_TR *ret,
         struct err *err) MUST_CHECK;
+/*
+ * Flushes the attestation key that tpm_quote keeps: before whatever needs the
+ * last slot, and when the TPM no longer takes it.
+ */
+void tpm_ak_forget(struct tpm *t);
 /* As tpm_session, with PolicyAuthorize satisfied by the approval. */
 int tpm_approved_session(struct tpm *t, const struct tpm_approval *approval,
         TPMA_SESSION attributes, ESYS_TR *ret, struct err *err) MUST_CHECK;

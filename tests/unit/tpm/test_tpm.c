@@ -471,6 +471,37 @@ static void test_quote_belongs_to_its_binder(void **state)
     assert_false(quote_holds(&ak, &attest, &sig, fresh));
 }
 
+/* The last quote's key stays loaded: it must not be taken for another one, and
+ * it must make room for whatever needs its slot. */
+static void test_kept_attestation_key_is_in_nobodys_way(void **state)
+{
+    CLEANUP(buf_fini) struct buf ek = BUF_INIT(TPM_PUBLIC_MAX);
+    static const uint8_t binder[32] = {1};
+    struct tpm_approval a = approve_now("qair/server");
+    struct tpm_blob ak[2], key;
+    uint8_t sig[64];
+
+    (void)state;
+    OK(tpm_ak_create(tpm, &ak[0], &err));
+    OK(tpm_ak_create(tpm, &ak[1], &err));
+    key_make(&key);
+    for (int i = 0; i < 6; i++) {
+        CLEANUP(buf_fini) struct buf attest = BUF_INIT(TPM_QUOTE_MAX);
+        CLEANUP(buf_fini) struct buf qsig = BUF_INIT(TPM_QUOTE_MAX);
+        const struct tpm_blob *by = &ak[i / 2 % 2], *not_by = &ak[!(i / 2 % 2)];
+
+        OK(tpm_quote(tpm, by, TPM_PCR_QAIR, binder, &attest, &qsig, &err));
+        assert_true(quote_holds(by, &attest, &qsig, binder));
+        assert_false(quote_holds(not_by, &attest, &qsig, binder));
+        OK(tpm_key_sign(tpm, &key, &a, digest, sig, &err));
+        buf_reset(&ek);
+        OK(tpm_ek_public(tpm, TPM_EK_RSA2048, &ek, &err));
+        a.sig[0] ^= 1; /* another approval: the owner's key is loaded again */
+        REFUSED(ERR_DENIED, tpm_key_sign(tpm, &key, &a, digest, sig, &err));
+        a.sig[0] ^= 1;
+    }
+}
+
 static void test_endorsement_key(void **state)
 {
     CLEANUP(buf_fini) struct buf cert = BUF_INIT(8192), pub = BUF_INIT(1024);
@@ -745,6 +776,7 @@ int main(void)
             cmocka_unit_test(test_ak_properties),
             cmocka_unit_test(test_ak_signs_no_foreign_digest),
             cmocka_unit_test(test_quote_belongs_to_its_binder),
+            cmocka_unit_test(test_kept_attestation_key_is_in_nobodys_way),
             cmocka_unit_test(test_endorsement_key),
             cmocka_unit_test(test_credential_rubbish),
             cmocka_unit_test(test_credential_opens_for_its_key_alone),
