@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * qair-sign KEY: the service qair.Sign, in the qube that may use keys.
+ * qair-sign KEY: the service qair.Sign, in the qube that may use keys.  As
+ * "#!/opt/qair/qair-sign --service" it is the interpreter of the service's own
+ * file, whose path comes before KEY then and is not read: no shell between.
  *
  * The artefact comes on standard input and goes to keyd as a descriptor; this
  * process reads none of it.  The receipt comes back as sealed memory and goes
@@ -15,6 +17,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { SIGNED = 0, REFUSED = 1, MISUSE = 2 };
@@ -114,6 +117,10 @@ int main(int argc, char **argv)
 {
     int fd, rc;
 
+    if (argc == 4 && strcmp(argv[1], "--service") == 0) {
+        argv += 2;
+        argc -= 2;
+    }
     if (argc != 2 || argv[1][0] == '\0') {
         (void)fprintf(stderr,
                 "qair-sign: name the key: call qair.Sign+KEY with the file on "

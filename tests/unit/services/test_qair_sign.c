@@ -39,7 +39,7 @@ static int pipe_end(int *ret_child)
 }
 
 /* key_fd of the child is 9; env NULL leaves QAIR_KEY_FD unset. */
-static struct run start(const char *env, const char *key)
+static struct run start_as(const char *const argv[], const char *env)
 {
     int session[2], out, err, in[2];
     struct run r;
@@ -60,7 +60,7 @@ static struct run start(const char *env, const char *key)
         (void)unsetenv("QAIR_KEY_FD");
         if (env)
             (void)setenv("QAIR_KEY_FD", env, 1);
-        (void)execl(program, program, key, NULL);
+        (void)execv(program, (char *const *)(uintptr_t)argv);
         _exit(99);
     }
     (void)close(in[0]);
@@ -69,6 +69,11 @@ static struct run start(const char *env, const char *key)
     (void)close(session[1]);
     r.key_fd = session[0];
     return r;
+}
+
+static struct run start(const char *env, const char *key)
+{
+    return start_as((const char *const[]){program, key, NULL}, env);
 }
 
 static void read_all(int fd, char *ret, size_t cap)
@@ -243,6 +248,31 @@ static void misuse_says_what_to_do(void **state)
     }
 }
 
+/* As the interpreter of its service's file: the kernel adds the path. */
+static void service_file_needs_no_shell(void **state)
+{
+    static const char file[] = "/etc/qubes-rpc/qair.Sign";
+    struct run r = start_as(
+            (const char *const[]){program, "--service", file, "release", NULL},
+            "9");
+    struct result res;
+
+    (void)state;
+    expect_request(&r, "release");
+    (void)close(r.key_fd);
+    r.key_fd = -1;
+    (void)finish(&r);
+    /* qair.Sign without +KEY; a wrong word in the first line */
+    r = start_as((const char *const[]){program, "--service", file, NULL}, "9");
+    res = finish(&r);
+    assert_int_equal(res.code, 2);
+    r = start_as(
+            (const char *const[]){program, "--serve", file, "release", NULL},
+            "9");
+    res = finish(&r);
+    assert_int_equal(res.code, 2);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +282,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(answers_out_of_protocol_are_refused),
             cmocka_unit_test(a_keyd_that_dies_is_a_refusal),
             cmocka_unit_test(misuse_says_what_to_do),
+            cmocka_unit_test(service_file_needs_no_shell),
     };
 
     if (argc != 2)
