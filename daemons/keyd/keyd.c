@@ -45,7 +45,9 @@ static int on_start(struct role *r, struct err *err)
     k->zone_name = span_str(k->zone);
     LIST_INIT(&k->jobs);
     role_set_user(r, k);
-    e = keyd_state_init(k, err);
+    e = keyd_session_init(k, err);
+    if (e == 0)
+        e = keyd_state_init(k, err);
     if (e == 0)
         e = role_listen(r, "key", MSG_ROLE_ADMIN, err);
     if (e == 0 &&

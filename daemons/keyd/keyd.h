@@ -20,6 +20,7 @@
 
 #include "appraise.h"
 #include "conf.h"
+#include "keyd_parse.h"
 #include "keyd_ring.h"
 #include "msg.h"
 #include "pack.h"
@@ -76,6 +77,8 @@ struct keyd {
     struct keyd_ring ring;
     struct keyd_state state;
     struct keyd_jobs jobs;
+    struct keyd_parser parser;
+    sd_event_source *prepare; /* forks the next one when all is quiet */
     size_t n_jobs, n_sessions;
     bool log_has_key;                      /* so logd can sign records */
     char creating[KEYD_FILE_NAME_MAX + 1]; /* its record is on the way */
@@ -128,6 +131,8 @@ void keyd_call_evidence(struct role *r, const struct role_msg *m);
 /* logd came: it gets its key. */
 void keyd_call_logd(struct keyd *k, struct role_link *logd);
 
+/* Before the first session. */
+int keyd_session_init(struct keyd *k, struct err *err) MUST_CHECK;
 void keyd_session_open(struct role *r, const struct role_msg *m);
 void keyd_session_sign(struct role *r, const struct role_msg *m);
 void keyd_session_gone(struct keyd *k, struct role_link *link);

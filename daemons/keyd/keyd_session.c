@@ -9,7 +9,6 @@
  * dies with its session, its child, its time, or the log; then nothing leaves.
  */
 #include "keyd_job.h"
-#include "keyd_parse.h"
 
 #include "receipt.h"
 
@@ -150,6 +149,8 @@ static void job_free(struct keyd_job *j)
     buf_fini(&j->evidence);
     buf_fini(&j->statement);
     free(j);
+    if (sd_event_source_set_enabled(k->prepare, SD_EVENT_ONESHOT) < 0)
+        role_fatal(k->role, "event loop");
 }
 
 static void job_refuse(struct keyd_job *j, int code, const char *reason)
@@ -312,6 +313,26 @@ static int on_timeout(sd_event_source *s, uint64_t usec, void *user)
     return 0;
 }
 
+/* A failure here shows, with its reason, when an artefact needs the child. */
+static int on_quiet(sd_event_source *s, void *user)
+{
+    struct keyd *k = user;
+
+    (void)s;
+    (void)!keyd_parse_prepare(&k->ring, &k->parser, NULL);
+    return 0;
+}
+
+int keyd_session_init(struct keyd *k, struct err *err)
+{
+    k->parser = KEYD_PARSER_NONE;
+    if (sd_event_add_defer(role_event(k->role), &k->prepare, on_quiet, k) < 0 ||
+            sd_event_source_set_priority(k->prepare, SD_EVENT_PRIORITY_IDLE) <
+                    0)
+        return err_set(err, ERR_MEMORY, "event loop");
+    return 0;
+}
+
 /* ---- a request ------------------------------------------------------- */
 
 /* Exact words: there is no "*" for keys. */
@@ -361,8 +382,9 @@ static int job_start(struct keyd_job *j, int artefact, struct err *err)
     sd_event *event = role_event(k->role);
     int r;
 
-    r = keyd_parse_start(&k->ring, (enum profile_id)j->key->file.profile,
-            artefact, &j->child, &j->fd, err);
+    r = keyd_parse_start(&k->ring, &k->parser,
+            (enum profile_id)j->key->file.profile, artefact, &j->child, &j->fd,
+            err);
     if (r != 0)
         return r;
     if (sd_event_add_io(event, &j->io, j->fd, EPOLLIN, on_answer, j) < 0 ||

@@ -114,7 +114,7 @@ static bool take_fds(struct msghdr *m, struct ipc_fds *ret)
     return ok;
 }
 
-int ipc_recv(int fd, uint8_t *buf, size_t cap, size_t *ret_len,
+static int receive(int fd, int flags, uint8_t *buf, size_t cap, size_t *ret_len,
         struct ipc_fds *ret_fds)
 {
     union control control;
@@ -129,7 +129,7 @@ int ipc_recv(int fd, uint8_t *buf, size_t cap, size_t *ret_len,
     ssize_t n;
 
     do {
-        n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | flags);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return code_of_errno();
@@ -144,6 +144,18 @@ int ipc_recv(int fd, uint8_t *buf, size_t cap, size_t *ret_len,
     *ret_len = (size_t)n;
     *ret_fds = fds;
     return 0;
+}
+
+int ipc_recv(int fd, uint8_t *buf, size_t cap, size_t *ret_len,
+        struct ipc_fds *ret_fds)
+{
+    return receive(fd, MSG_DONTWAIT, buf, cap, ret_len, ret_fds);
+}
+
+int ipc_recv_wait(int fd, uint8_t *buf, size_t cap, size_t *ret_len,
+        struct ipc_fds *ret_fds)
+{
+    return receive(fd, 0, buf, cap, ret_len, ret_fds);
 }
 
 /* ---- local sockets --------------------------------------------------- */

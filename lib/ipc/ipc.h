@@ -34,6 +34,9 @@ void ipc_fds_close(struct ipc_fds *f);
  */
 int ipc_recv(int fd, uint8_t *buf, size_t cap, size_t *ret_len,
         struct ipc_fds *ret_fds) MUST_CHECK;
+/* The same, and waits, on a socket that was made blocking. */
+int ipc_recv_wait(int fd, uint8_t *buf, size_t cap, size_t *ret_len,
+        struct ipc_fds *ret_fds) MUST_CHECK;
 
 /* ---- local sockets --------------------------------------------------- */
 

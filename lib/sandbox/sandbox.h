@@ -65,8 +65,10 @@ void sandbox_seal_files(
         const struct sandbox_spec *spec, const int *folders, size_t n);
 /*
  * In a child that was forked for one parse: nothing is left but memory, reads
- * and writes on open descriptors, and exit.
+ * and writes on open descriptors, exit, and receiving (a descriptor) on
+ * SANDBOX_PARSER_ORDER alone.
  */
+#define SANDBOX_PARSER_ORDER 0
 void sandbox_enter_parser(void);
 /* Of the running kernel; 0 when landlock is absent. */
 int sandbox_landlock_abi(void);

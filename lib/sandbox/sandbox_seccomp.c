@@ -114,6 +114,8 @@ static const struct rule rules[] = {
         CALL(BOTH, fstat),
         /* glibc's fstat; other uses are paths. */
         CALL_MASK(BOTH, newfstatat, 3, AT_EMPTY_PATH, AT_EMPTY_PATH),
+        /* Where a parser that waits hears what to parse. */
+        CALL_EQ(PARSER, recvmsg, 0, SANDBOX_PARSER_ORDER),
         CALL(BASE, dup),
         CALL(BASE, ftruncate),
         CALL(BASE, poll),

@@ -869,6 +869,35 @@ static void test_parser_child_has_nothing_to_give(void **state)
     close(session);
 }
 
+/* The kernel may take the memory of a child that waits. */
+static void test_dead_parser_child_is_replaced(void **state)
+{
+    struct buf record = BUF_INIT(LIMIT_IPC_MSG_MAX);
+    pid_t child = 0;
+    int session;
+
+    (void)state;
+    world_ready(&w);
+    world_make_key(&w, "release", "tpm", "sshsig");
+    session = world_session(&w, "release", 0);
+    for (int i = 0; i < 200 && child == 0; i++) {
+        usleep(10000);
+        child = child_of(w.d.pid);
+    }
+    if (child == 0)
+        skip(); /* a kernel without the list of children */
+    /* before an artefact comes it has its order, a pipe and stderr */
+    assert_int_equal(descriptors_of(child), 3);
+    OK(kill(child, SIGKILL));
+    usleep(100000);
+    world_sign(session, "release", "x", world_artefact(span_str("bytes")));
+    world_append(&w, &record); /* signed: its record comes */
+    assert_true(record.len > 0);
+    assert_int_not_equal(child_of(w.d.pid), child);
+    buf_fini(&record);
+    close(session);
+}
+
 static void test_unreadable_artefacts(void **state)
 {
     int session, p[2], dir;
@@ -953,6 +982,7 @@ int main(int argc, char **argv)
             T(test_stalled_artefact_blocks_nobody),
             T(test_log_seed_does_not_stay_in_memory),
             T(test_parser_child_has_nothing_to_give),
+            T(test_dead_parser_child_is_replaced),
             T(test_unreadable_artefacts),
             T(test_state_falls_while_the_artefact_comes),
             T(test_service_that_breaks_the_protocol_is_cut_off),

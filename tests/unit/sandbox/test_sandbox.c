@@ -264,6 +264,23 @@ static int try_abort(void)
 {
     abort();
 }
+static int receive_on(int fd)
+{
+    struct msghdr m = {.msg_iov = NULL};
+
+    return recvmsg(fd, &m, MSG_DONTWAIT) < 0 ? errno : 0;
+}
+
+static int try_recv_order(void)
+{
+    return receive_on(SANDBOX_PARSER_ORDER); /* no socket in this test */
+}
+
+static int try_recv_else(void)
+{
+    return receive_on(SANDBOX_PARSER_ORDER + 1);
+}
+
 static int try_sendmsg(void)
 {
     struct msghdr m = {0};
@@ -353,6 +370,8 @@ static const struct attempt {
         {"parser: write", PARSER | FORK, try_write, 0},
         {"parser: fork", PARSER | FORK, try_fork, DIES},
         {"parser: sendmsg", PARSER | FORK, try_sendmsg, DIES},
+        {"parser: receive its order", PARSER | FORK, try_recv_order, ENOTSOCK},
+        {"parser: receive elsewhere", PARSER | FORK, try_recv_else, DIES},
         {"parser: TCP", PARSER | FORK | NET, try_tcp, DIES},
         {"parser: signal", PARSER | FORK, try_kill, DIES},
         {"parser: memfd", PARSER | FORK, try_seal, DIES},
