@@ -23,7 +23,8 @@
 #define OK(x) assert_int_equal((x), 0)
 
 const char *world_program;
-struct swtpm world_chip;
+/* Made once, copied for each world. */
+static struct swtpm world_chip;
 static struct err err;
 
 /* ---- the TPM, with somebody in between ------------------------------- */
@@ -544,4 +545,20 @@ int world_artefact(struct span bytes)
     OK(ipc_seal(bytes, "artefact", &fd, &err));
     assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
     return fd;
+}
+
+int world_run(int (*tests)(void))
+{
+    int failed;
+
+    if (!swtpm_installed()) {
+        puts("skipped: swtpm is not installed");
+        return 77;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (!swtpm_init(&world_chip, true))
+        return 1;
+    failed = tests();
+    swtpm_fini(&world_chip);
+    return failed;
 }

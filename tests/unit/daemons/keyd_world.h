@@ -15,8 +15,9 @@
 #define ZONE "server"
 
 extern const char *world_program;
-/* Made once by main, copied for each world. */
-extern struct swtpm world_chip;
+
+/* Runs the tests with a software TPM; main's status, 77 where there is none. */
+int world_run(int (*tests)(void));
 
 struct world {
     char dir[64]; /* of the zone, for qair -z */
