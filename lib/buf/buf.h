@@ -55,6 +55,9 @@ int buf_load(struct buf *b, int dirfd, const char *path, struct err *err)
 /* Atomic and durable: temporary file, fsync, rename, fsync of the folder. */
 int buf_store(struct span s, int dirfd, const char *path, unsigned mode,
         struct err *err) MUST_CHECK;
+/* fsync and fdatasync that a signal or a tracer does not make fail. */
+int buf_fsync(int fd) MUST_CHECK;
+int buf_fdatasync(int fd) MUST_CHECK;
 /* All of s to fd, through short writes and EINTR. */
 int buf_write_all(int fd, struct span s, struct err *err) MUST_CHECK;
 

@@ -49,6 +49,26 @@ int buf_load(struct buf *b, int dirfd, const char *path, struct err *err)
     return 0;
 }
 
+int buf_fsync(int fd)
+{
+    int rc;
+
+    do
+        rc = fsync(fd);
+    while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
+int buf_fdatasync(int fd)
+{
+    int rc;
+
+    do
+        rc = fdatasync(fd);
+    while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
 int buf_write_all(int fd, struct span s, struct err *err)
 {
     while (s.len > 0) {
@@ -72,7 +92,7 @@ static int sync_parent(int dirfd, const char *path, struct err *err)
     if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
         return err_set(err, ERR_LIMIT, "path too long");
     fd = openat(dirfd, dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
+    if (fd < 0 || buf_fsync(fd) < 0)
         return err_errno(err, "sync folder of %s", path);
     return 0;
 }
@@ -92,7 +112,7 @@ int buf_store(struct span s, int dirfd, const char *path, unsigned mode,
     if (fd < 0)
         return err_errno(err, "%s", tmp);
     rc = buf_write_all(fd, s, err);
-    if (rc == 0 && (fchmod(fd, (mode_t)mode) < 0 || fsync(fd) < 0))
+    if (rc == 0 && (fchmod(fd, (mode_t)mode) < 0 || buf_fsync(fd) < 0))
         rc = err_errno(err, "%s", tmp);
     if (rc == 0 && renameat(dirfd, tmp, dirfd, path) < 0)
         rc = err_errno(err, "%s", path);

@@ -208,7 +208,7 @@ int store_flush(struct store *s, struct err *err)
         r = flush_kind(s, k, &sync, err);
     if (r == 0)
         r = store_file_sync(&sync, "checkpoint", err);
-    if (r == 0 && fsync(s->dirfd) < 0)
+    if (r == 0 && buf_fsync(s->dirfd) < 0)
         r = err_errno(err, "log: fsync folder");
     if (r < 0) {
         s->failed = true;

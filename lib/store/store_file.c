@@ -142,7 +142,7 @@ static int sync_folder(int dirfd, const char *folder, struct err *err)
 
     if (fd < 0)
         return err_errno(err, "log: open %s", folder);
-    r = fsync(fd) < 0 ? err_errno(err, "log: fsync %s", folder) : 0;
+    r = buf_fsync(fd) < 0 ? err_errno(err, "log: fsync %s", folder) : 0;
     close(fd);
     return r;
 }
@@ -177,7 +177,7 @@ int store_file_sync(struct store_sync *sync, const char *path, struct err *err)
 
     if (fd < 0)
         return err_errno(err, "log: open %s", path);
-    r = fdatasync(fd) < 0 ? err_errno(err, "log: fdatasync %s", path) : 0;
+    r = buf_fdatasync(fd) < 0 ? err_errno(err, "log: fdatasync %s", path) : 0;
     close(fd);
     return r < 0 ? r : store_file_sync_folders(sync, path, err);
 }

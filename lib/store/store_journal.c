@@ -55,10 +55,10 @@ static int journal_make(struct store *s, size_t size, struct err *err)
         if (r < 0)
             return r;
     }
-    if (fsync(s->journal_fd) < 0)
+    if (buf_fsync(s->journal_fd) < 0)
         return err_errno(err, "log: fsync journal.new");
     if (renameat(s->dirfd, "journal.new", s->dirfd, "journal") < 0 ||
-            fsync(s->dirfd) < 0)
+            buf_fsync(s->dirfd) < 0)
         return err_errno(err, "log: rename journal.new");
     return 0;
 }
@@ -178,7 +178,7 @@ int store_journal_write(struct store *s, struct err *err)
 
 int store_journal_sync(struct store *s, struct err *err)
 {
-    if (fdatasync(s->journal_fd) < 0)
+    if (buf_fdatasync(s->journal_fd) < 0)
         return err_errno(err, "log: fdatasync journal");
     s->journal_at += record_round(s->record.len);
     return 0;
@@ -191,7 +191,7 @@ int store_journal_cancel(struct store *s, struct err *err)
     int r = store_file_write_at(
             s->journal_fd, SPAN_OF(no_header), s->journal_at, err);
 
-    if (r == 0 && fdatasync(s->journal_fd) < 0)
+    if (r == 0 && buf_fdatasync(s->journal_fd) < 0)
         r = err_errno(err, "log: fdatasync journal");
     return r;
 }
@@ -199,7 +199,7 @@ int store_journal_cancel(struct store *s, struct err *err)
 void store_journal_clear(struct store *s)
 {
     if (store_file_write_at(s->journal_fd, SPAN_OF(no_header), 0, NULL) == 0)
-        (void)!fdatasync(s->journal_fd);
+        (void)!buf_fdatasync(s->journal_fd);
     s->journal_at = 0;
 }
 

@@ -258,7 +258,11 @@ static void secrets_are_zeroed_and_locked(void **state)
     while (fgets(line, sizeof(line), f))
         locked |= strncmp(line, "VmLck:", 6) == 0 && !strstr(line, " 0 kB");
     (void)fclose(f);
+#ifndef __SANITIZE_ADDRESS__ /* there mlock does nothing */
     assert_true(locked);
+#else
+    (void)locked;
+#endif
     secret_free(p, 32);
     secret_free(NULL, 32);
 }
