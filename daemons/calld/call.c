@@ -109,6 +109,10 @@ static void record_refusal(struct call *c)
     CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_STATEMENT_MAX);
     struct err err;
 
+    if (!record_may_refuse(c)) {
+        tell_refusal(c);
+        return;
+    }
     if (record_decision(c, &text, &err)) {
         role_log(c->d->role, "a refusal (%s: %s) could not be recorded: %s",
                 c->where, c->reason, err.msg);

@@ -32,6 +32,9 @@
 #define CALLD_REASON_MAX   240
 #define CALLD_TARGET_MAX   64
 #define CALLD_RULE_MAX     300
+/* Refusals that one source may have recorded at once, and then a second each:
+ * more than a person makes, less than fills a disk. */
+#define CALLD_REFUSALS_BURST 256
 /* Upstream's data ports; here they number the running services of a qube. */
 #define CALLD_PORT_FIRST 513
 
@@ -51,6 +54,13 @@ enum call_plan {
 };
 
 struct qube;
+
+/* Of records that a source can cause without being allowed anything. */
+struct quota {
+    unsigned used;
+    unsigned left_out; /* since the last one that was recorded */
+    uint64_t at;       /* monotonic second of the last look */
+};
 
 struct call {
     LIST_ENTRY(call) entry;
@@ -92,6 +102,7 @@ struct call {
     int code;
     char where[CALLD_WHERE_MAX + 1];
     char reason[CALLD_REASON_MAX + 1];
+    unsigned left_out; /* refusals of this source before, not recorded */
 };
 LIST_HEAD(call_list, call);
 
@@ -113,6 +124,7 @@ struct qube {
     sd_event_source *burial;
     unsigned asking;  /* its own calls that are being set up */
     unsigned running; /* services in it */
+    struct quota refusals;
     bool port_used[LIMIT_CALLS_PER_SOURCE];
     char why[CALLD_REASON_MAX + 1]; /* it broke */
 };
@@ -126,6 +138,11 @@ struct calld {
     unsigned n_calls;
     struct qube_list qubes;
     unsigned n_qubes;
+    /* Of other zones, as they came; in the last all that find no place. */
+    struct {
+        char zone[LIMIT_ZONE_NAME_MAX + 1];
+        struct quota refusals;
+    } peers[LIMIT_ZONES_MAX];
     uint64_t log_size; /* of the newest record known durable */
     uint8_t log_root[MSG_DIGEST];
 };
@@ -160,6 +177,8 @@ void qube_on_gone(struct role *r, const struct role_msg *m);
 
 /* ---- record.c -------------------------------------------------------- */
 
+/* False: its source had too many refusals recorded, this one is counted. */
+bool record_may_refuse(struct call *c);
 /* A decision (allowed or refused) or a run as a Statement. */
 int record_decision(const struct call *c, struct buf *ret, struct err *err)
         MUST_CHECK;

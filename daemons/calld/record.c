@@ -4,11 +4,60 @@
 #include "statement.h"
 
 #include <stdio.h>
+#include <time.h>
+
+static bool quota_take(struct quota *q, unsigned *ret_left_out)
+{
+    struct timespec t;
+    uint64_t now, gone;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    now = (uint64_t)t.tv_sec;
+    gone = now - q->at;
+    q->used = gone < q->used ? q->used - (unsigned)gone : 0;
+    q->at = now;
+    if (q->used >= CALLD_REFUSALS_BURST) {
+        q->left_out++;
+        return false;
+    }
+    q->used++;
+    *ret_left_out = q->left_out;
+    q->left_out = 0;
+    return true;
+}
+
+static struct quota *quota_of_peer(struct calld *d, const char *zone)
+{
+    size_t i = 0;
+
+    while (i < ARRAY_LEN(d->peers) - 1 && *d->peers[i].zone &&
+            strcmp(d->peers[i].zone, zone) != 0)
+        i++;
+    if (!*d->peers[i].zone)
+        (void)snprintf(d->peers[i].zone, sizeof(d->peers[i].zone), "%s", zone);
+    return &d->peers[i].refusals;
+}
+
+bool record_may_refuse(struct call *c)
+{
+    if (c->origin == CALL_OF_QUBE)
+        return quota_take(&c->source->refusals, &c->left_out);
+    if (c->origin == CALL_OF_ZONE)
+        return quota_take(quota_of_peer(c->d, c->peer_zone), &c->left_out);
+    return true; /* the owner fills no own disk by surprise */
+}
 
 int record_decision(const struct call *c, struct buf *ret, struct err *err)
 {
     bool allow = c->allowed && !c->refused;
-    struct statement_decision d = {
+    char reason[CALLD_REASON_MAX + 64];
+    struct statement_decision d;
+
+    (void)snprintf(reason, sizeof(reason), "%s", c->reason);
+    if (c->left_out > 0)
+        (void)snprintf(reason, sizeof(reason),
+                "%s (and %u more refused before)", c->reason, c->left_out);
+    d = (struct statement_decision){
             .time = role_now(),
             .allow = allow,
             .zone = span_str(role_zone(c->d->role)),
@@ -22,7 +71,7 @@ int record_decision(const struct call *c, struct buf *ret, struct err *err)
             .service = span_str(c->service),
             .rule = span_str(c->rule),
             .where = span_str(allow ? "" : c->where),
-            .reason = span_str(allow ? "" : c->reason),
+            .reason = span_str(allow ? "" : reason),
     };
 
     memcpy(d.call_id, c->id, sizeof(d.call_id));

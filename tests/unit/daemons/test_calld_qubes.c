@@ -4,6 +4,9 @@
  */
 #include "calld_world.h"
 
+/* daemons/calld/calld.h */
+#define CALLD_REFUSALS_BURST 256
+
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -211,6 +214,49 @@ static void flood_of_requests_is_bounded(void **state)
     link_free(a.l);
 }
 
+/* A log is never pruned: nobody may fill it, and the disk, with refusals. */
+static void refusals_do_not_fill_the_log(void **state)
+{
+    struct world *w = *state;
+    struct msg_decision no = world_allowed(0, "work", "", "");
+    struct qrexec_msg m;
+    struct agent a;
+    unsigned recorded = 0;
+
+    no.allow = 0;
+    no.where = span_str("policy of zone server");
+    no.reason = span_str("no rule");
+    world_skip_checkpoint(w);
+    a = world_work_qube(w);
+    for (unsigned i = 0; i < CALLD_REFUSALS_BURST + 100; i++) {
+        agent_trigger(&a, "", "x", "some.Service", "SOCKET1");
+        world_hear(w, w->policyd, MSG_DECIDE);
+        world_decide(w, &no);
+        while (driver_is_silent(w->logd, 1) &&
+                driver_is_silent(link_fd(a.l), 1))
+            ;
+        if (!driver_is_silent(w->logd, 0)) {
+            world_hear(w, w->logd, MSG_APPEND);
+            world_appended(w, 20 + i);
+            recorded++;
+        }
+        /* the qube hears why in any case */
+        agent_hear_type(&a, &m, QREXEC_SERVICE_REFUSED);
+        assert_true(span_eq_str(m.reason, "no rule"));
+    }
+    assert_in_range(recorded, CALLD_REFUSALS_BURST, CALLD_REFUSALS_BURST + 20);
+    /* what was left out is counted once there is room again */
+    sleep(2);
+    agent_trigger(&a, "", "x", "some.Service", "SOCKET1");
+    world_hear(w, w->policyd, MSG_DECIDE);
+    world_decide(w, &no);
+    struct statement doc;
+    struct statement_decision d = world_hear_decision(w, &doc);
+    assert_non_null(memmem(d.reason.ptr, d.reason.len, "more refused", 12));
+    statement_fini(&doc);
+    link_free(a.l);
+}
+
 static void services_of_a_qube_are_bounded(void **state)
 {
     struct world *w = *state;
@@ -266,6 +312,7 @@ int main(int argc, char **argv)
             CASE(calls_die_with_their_qubes),
             CASE(qube_that_cannot_start_refuses_all_its_calls),
             CASE(flood_of_requests_is_bounded),
+            CASE(refusals_do_not_fill_the_log),
             CASE(services_of_a_qube_are_bounded),
     };
 
