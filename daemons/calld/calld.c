@@ -227,8 +227,8 @@ static const struct role_permit permits[] = {
 static const struct sandbox_spec sandbox = {
         .name = "calld",
         .groups = SANDBOX_SOCKPAIR, /* a stream and a key session a call */
-        /* Three a call being set up, and a link a qube. */
-        .max_fds = 3 * LIMIT_CALLS_MAX + 2 * LIMIT_QUBES_MAX,
+        /* Four a call being set up, one a key session, a link a qube. */
+        .max_fds = 5 * LIMIT_CALLS_MAX + 2 * LIMIT_QUBES_MAX,
 };
 
 static const struct role_spec spec = {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Answers and executions that an agent may leave unread. */
@@ -35,6 +36,8 @@ static struct qube *qube_new(struct calld *d, const char *name)
     if (!q)
         return NULL;
     q->d = d;
+    for (size_t i = 0; i < ARRAY_LEN(q->port_key); i++)
+        q->port_key[i] = -1;
     (void)snprintf(q->name, sizeof(q->name), "%s", name);
     LIST_INSERT_HEAD(&d->qubes, q, entry);
     d->n_qubes++;
@@ -61,6 +64,15 @@ static void end_calls(struct qube *q)
     }
 }
 
+/* A service may have handed its own end on: keyd's is what ends it. */
+static void end_key_session(int *fd)
+{
+    if (*fd >= 0)
+        (void)shutdown(*fd, SHUT_RDWR);
+    buf_close_fd(fd);
+    *fd = -1;
+}
+
 static int on_burial(sd_event_source *s, void *user)
 {
     struct qube *q = user;
@@ -68,6 +80,8 @@ static int on_burial(sd_event_source *s, void *user)
     (void)s;
     role_forget(q->d->role, q);
     end_calls(q);
+    for (size_t i = 0; i < ARRAY_LEN(q->port_key); i++)
+        end_key_session(&q->port_key[i]);
     LIST_REMOVE(q, entry);
     q->d->n_qubes--;
     (void)sd_event_source_disable_unref(q->io);
@@ -236,6 +250,7 @@ void qube_exec(struct call *c)
                 q->name, q->running);
         return;
     }
+    q->port_key[m.port - CALLD_PORT_FIRST] = TAKE_FD(c->key_far);
     m.command = span_str(command);
     say(q, &m, fds, m.domain);
     c->data = c->key = -1;
@@ -327,6 +342,7 @@ static void on_terminated(struct qube *q, const struct qrexec_msg *m)
         bury_and_stop(q, "its agent ended a service that does not run");
         return;
     }
+    end_key_session(&q->port_key[i]);
     q->port_used[i] = false;
     q->running--;
 }

@@ -83,6 +83,9 @@ static void local_call_gets_keys_of_its_target(void **state)
     int near;
     int data;
     int service_key;
+    char byte;
+    const struct qrexec_msg ended = {
+            .type = QREXEC_CONNECTION_TERMINATED, .port = 513};
 
     world_skip_checkpoint(w);
     a = world_work_qube(w);
@@ -118,6 +121,11 @@ static void local_call_gets_keys_of_its_target(void **state)
     near = link_take_fd(a.l);
     world_assert_stream(near, data);
     world_assert_stream(service_key, key);
+    /* the call ends, and its session, whoever still holds a descriptor */
+    assert_true(driver_is_silent(key, 100));
+    agent_say(&b, &ended, NULL, 0);
+    assert_false(driver_is_silent(key, 2000));
+    assert_int_equal(recv(key, &byte, 1, MSG_DONTWAIT), 0);
     (void)close(near);
     (void)close(data);
     (void)close(key);
