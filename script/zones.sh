@@ -40,7 +40,7 @@ zones_create() {
     run "qair pack init owner"
     tell "Each zone gets a directory, a software TPM with an EK certificate of a test CA, and its configuration."
     run "qair -z server zone init --name server --owner owner/pack/owner.pub --ca ca --listen 127.0.0.1:$port"
-    run "qair -z thin zone init --name thin --owner owner/pack/owner.pub --ca ca --peer server=127.0.0.1:$port"
+    run "qair -z thin zone init --name thin --owner owner/pack/owner.pub --ca ca --uid-base 62400 --peer server=127.0.0.1:$port"
     run "cp -r $top/examples/two-zones/server/. server/"
     run "cp -r $top/examples/two-zones/thin/. thin/"
     run "qair -z server zone start"
