@@ -21,6 +21,10 @@
 
 #define SESSION_LOOK_US 1000000
 
+/* The next child is forked this long after a job: its answer is on its way
+ * back through processes that want the processor now. */
+#define PREPARE_AFTER_US 2000
+
 /* ---- sessions -------------------------------------------------------- */
 
 static const size_t session_spans[] = {
@@ -149,7 +153,8 @@ static void job_free(struct keyd_job *j)
     buf_fini(&j->evidence);
     buf_fini(&j->statement);
     free(j);
-    if (sd_event_source_set_enabled(k->prepare, SD_EVENT_ONESHOT) < 0)
+    if (sd_event_source_set_time_relative(k->prepare, PREPARE_AFTER_US) < 0 ||
+            sd_event_source_set_enabled(k->prepare, SD_EVENT_ONESHOT) < 0)
         role_fatal(k->role, "event loop");
 }
 
@@ -314,11 +319,12 @@ static int on_timeout(sd_event_source *s, uint64_t usec, void *user)
 }
 
 /* A failure here shows, with its reason, when an artefact needs the child. */
-static int on_quiet(sd_event_source *s, void *user)
+static int on_quiet(sd_event_source *s, uint64_t usec, void *user)
 {
     struct keyd *k = user;
 
     (void)s;
+    (void)usec;
     (void)!keyd_parse_prepare(&k->ring, &k->parser, NULL);
     return 0;
 }
@@ -326,7 +332,8 @@ static int on_quiet(sd_event_source *s, void *user)
 int keyd_session_init(struct keyd *k, struct err *err)
 {
     k->parser = KEYD_PARSER_NONE;
-    if (sd_event_add_defer(role_event(k->role), &k->prepare, on_quiet, k) < 0 ||
+    if (sd_event_add_time_relative(role_event(k->role), &k->prepare,
+                CLOCK_MONOTONIC, 0, PREPARE_AFTER_US, on_quiet, k) < 0 ||
             sd_event_source_set_priority(k->prepare, SD_EVENT_PRIORITY_IDLE) <
                     0)
         return err_set(err, ERR_MEMORY, "event loop");
