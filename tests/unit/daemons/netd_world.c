@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "netd_world.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+const char *world_program;
+
+static const enum msg_role roles[LINKS] = {
+        MSG_ROLE_KEYD, MSG_ROLE_ATTESTD, MSG_ROLE_LOGD, MSG_ROLE_CALLD};
+
+/* ---- the other roles ------------------------------------------------- */
+
+static void refuse(int fd, uint32_t id, const char *where, const char *reason)
+{
+    struct msg_refused r = {.code = (uint32_t)-ERR_DENIED,
+            .where = span_str(where),
+            .reason = span_str(reason)};
+    driver_put(fd, MSG_REFUSED, id, &r, NULL, 0);
+}
+
+static void play_keyd(struct zone *z, uint16_t type, void *body, uint32_t id)
+{
+    uint8_t der[CRYPTO_CERT_MAX], evidence[9 + MSG_DIGEST] = "evidence:";
+    struct msg_blob out;
+    size_t len;
+
+    if (type == MSG_CHANNEL_CERT) {
+        struct msg_blob *in = body;
+        uint64_t now = (uint64_t)time(NULL);
+        z->certs++;
+        if (z->no_cert) {
+            refuse(z->link[KEYD], id, "keyd", "state is not approved");
+            return;
+        }
+        CLEANUP(crypto_pub_free_ptr)
+        struct crypto_pub *pub = crypto_pub_from_spki(in->bytes);
+        assert_non_null(pub);
+        assert_int_equal(
+                crypto_cert_issue(z->estate.identity, z->estate.zone.name, pub,
+                        now - 60, now + z->cert_s, der, sizeof(der), &len),
+                0);
+        out.bytes = SPAN(der, len);
+    } else {
+        struct msg_evidence_get *in = body;
+        assert_int_equal(type, MSG_EVIDENCE_GET);
+        z->quotes++;
+        if (z->no_evidence) {
+            refuse(z->link[KEYD], id, "keyd", "the TPM does not answer");
+            return;
+        }
+        memcpy(evidence + 9, in->binder, MSG_DIGEST);
+        out.bytes = SPAN_OF(evidence);
+    }
+    driver_put(z->link[KEYD], MSG_BLOB, id, &out, NULL, 0);
+}
+
+static void play_attestd(struct zone *z, uint16_t type, void *body, uint32_t id)
+{
+    struct msg_appraise *in = body;
+    struct msg_appraised out = {.state = span_str("golden (emulated)")};
+
+    assert_int_equal(type, MSG_APPRAISE);
+    z->appraisals++;
+    if (z->mute_attestd)
+        return;
+    out.accept = !z->not_golden && in->evidence.len == 9 + MSG_DIGEST &&
+                 memcmp(in->evidence.ptr + 9, in->binder, MSG_DIGEST) == 0;
+    crypto_sha256(in->evidence, out.evidence);
+    if (!out.accept) {
+        out.state = span_str("not approved");
+        out.reason = span_str("policy.d/30-sign.policy differs\nsecond line");
+    }
+    driver_put(z->link[ATTESTD], MSG_APPRAISED, id, &out, NULL, 0);
+}
+
+static void play_logd(struct zone *z, uint16_t type, void *body, uint32_t id)
+{
+    struct msg_append *in = body;
+    struct msg_appended out = {.index = 1, .size = 2};
+    struct statement s;
+    struct statement_channel c;
+    struct err err = {0};
+
+    assert_int_equal(type, MSG_APPEND);
+    assert_int_equal(in->kind, MSG_APPEND_STATEMENT);
+    if (statement_parse(in->payload, &s, &err) != 0 ||
+            statement_channel_parse(&s, &c, &err) != 0)
+        fail_msg("record: %s", err.msg);
+    if (z->log_full) {
+        refuse(z->link[LOGD], id, "logd", "disk is full");
+    } else if (z->log_slow) {
+        z->held = id;
+    } else {
+        z->records[c.event]++;
+        (void)snprintf(z->record_reason, sizeof(z->record_reason), "%.*s",
+                (int)c.reason.len, (const char *)c.reason.ptr);
+        driver_put(z->link[LOGD], MSG_APPENDED, id, &out, NULL, 0);
+    }
+    statement_fini(&s);
+}
+
+static void play_calld(struct zone *z, uint16_t type, void *body, uint32_t id,
+        struct ipc_fds *fds)
+{
+    if (type == MSG_INCOMING) {
+        struct msg_incoming *in = body;
+        z->incoming++;
+        (void)snprintf(z->envelope, sizeof(z->envelope), "%.*s/%.*s",
+                (int)in->zone.len, (const char *)in->zone.ptr,
+                (int)in->envelope.len, (const char *)in->envelope.ptr);
+        if (z->refuse_calls) {
+            refuse(z->link[CALLD], id, "policy of zone server", "denied");
+            return;
+        }
+        if (z->data >= 0)
+            (void)close(z->data);
+        z->data = TAKE_FD(fds->fd[0]);
+        driver_put(z->link[CALLD], MSG_OK, id, &(struct msg_empty){0}, NULL, 0);
+        return;
+    }
+    z->answers++;
+    z->answer = type;
+    if (type == MSG_REFUSED) {
+        struct msg_refused *r = body;
+        (void)snprintf(z->where, sizeof(z->where), "%.*s", (int)r->where.len,
+                (const char *)r->where.ptr);
+        (void)snprintf(z->reason, sizeof(z->reason), "%.*s", (int)r->reason.len,
+                (const char *)r->reason.ptr);
+    }
+}
+
+/* One message of one link; false when the process is gone. */
+static bool play(struct zone *z, enum link l)
+{
+    _Alignas(16) uint8_t body[1024];
+    struct ipc_fds fds = {.n = 0};
+    uint32_t id = 0;
+    uint16_t type = driver_get(z->link[l], body, &fds, &id);
+
+    switch (type == 0 ? LINKS : l) {
+    case KEYD:
+        play_keyd(z, type, body, id);
+        break;
+    case ATTESTD:
+        play_attestd(z, type, body, id);
+        break;
+    case LOGD:
+        play_logd(z, type, body, id);
+        break;
+    case CALLD:
+        play_calld(z, type, body, id, &fds);
+        break;
+    case LINKS:
+        return false;
+    }
+    ipc_fds_close(&fds);
+    return true;
+}
+
+bool world_serve(struct world *w, int quiet_ms)
+{
+    struct zone *zones[] = {&w->thin, &w->server};
+    struct pollfd p[2 * LINKS];
+
+    for (;;) {
+        for (size_t i = 0; i < 2 * LINKS; i++)
+            p[i] = (struct pollfd){
+                    .fd = zones[i / LINKS]->link[i % LINKS], .events = POLLIN};
+        if (poll(p, 2 * LINKS, quiet_ms) <= 0)
+            return true;
+        for (size_t i = 0; i < 2 * LINKS; i++) {
+            if (p[i].revents != 0 &&
+                    !play(zones[i / LINKS], (enum link)(i % LINKS)))
+                return false;
+        }
+    }
+}
+
+void world_serve_until(struct world *w, const unsigned *count, unsigned want)
+{
+    for (int i = 0; i < 400 && *count < want; i++)
+        assert_true(world_serve(w, 50));
+    assert_true(*count >= want);
+}
+
+/* ---- start ----------------------------------------------------------- */
+
+static void zone_init(struct zone *z, const char *name)
+{
+    *z = (struct zone){.data = -1,
+            .cert_s = 3600,
+            .file = BUF_INIT(LIMIT_STATEMENT_MAX * 2)};
+    estate_init(&z->estate, name);
+    z->estate.zone.since = (uint64_t)time(NULL) - 100;
+}
+
+void world_put_pack(struct world *w, struct zone *z, enum world_pack kind)
+{
+    const struct driver_file whole[] = {
+            {"zones/server.json", buf_span(&w->server.file)},
+            {"zones/thin.json", buf_span(&w->thin.file)},
+    };
+    const struct driver_file alone[] = {
+            {z == &w->thin ? "zones/thin.json" : "zones/server.json",
+                    buf_span(&z->file)},
+    };
+    const struct driver_file broken[] = {
+            {"zones/server.json", span_str("{}")},
+            {"zones/thin.json", buf_span(&w->thin.file)},
+    };
+    driver_bundle(&z->d, "pack",
+            kind == WORLD_PACK_WHOLE   ? whole
+            : kind == WORLD_PACK_ALONE ? alone
+                                       : broken,
+            kind == WORLD_PACK_ALONE ? 1 : 2);
+}
+
+static void put_admin(struct world *w, struct zone *z)
+{
+    struct msg_named n = {.name = span_str("net-admin")};
+    int dir = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+    struct err err;
+
+    assert_int_equal(
+            ipc_listen(dir, z->estate.zone.name, getuid(), getgid(), &fd, &err),
+            0);
+    driver_put(z->d.control, MSG_LISTEN, 0, &n, &fd, 1);
+    (void)close(fd);
+    (void)close(dir);
+}
+
+void world_start(struct world *w, struct zone *z, unsigned reattest_s)
+{
+    uint8_t spki[CRYPTO_SPKI_MAX];
+    char b64[TEXT_B64_SIZE(CRYPTO_SPKI_MAX)];
+    union msg_any any;
+    size_t len;
+
+    assert_int_equal(crypto_pub_spki(crypto_key_pub(w->thin.estate.owner), spki,
+                             sizeof(spki), &len),
+            0);
+    text_format_b64(SPAN(spki, len), b64);
+    (void)snprintf(z->conf, sizeof(z->conf),
+            "name = %s\nlisten = 127.0.0.1:0\ntpm = swtpm\nowner = %s\n"
+            "reattest-interval = %u\npeer.%s = 127.0.0.1:%u\n",
+            z->estate.zone.name, b64, reattest_s,
+            z == &w->thin ? "server" : "thin", w->port);
+    driver_start(&z->d, world_program, z->estate.zone.name);
+    driver_bundle(&z->d, "conf",
+            &(struct driver_file){"zone.conf", span_str(z->conf)}, 1);
+    world_put_pack(w, z, z->broken_pack ? WORLD_PACK_BROKEN : WORLD_PACK_WHOLE);
+    for (size_t i = 0; i < LINKS; i++)
+        z->link[i] = driver_peer(&z->d, roles[i]);
+    if (z == &w->server) {
+        struct msg_named n = {.name = span_str("net")};
+        driver_put(z->d.control, MSG_LISTEN, 0, &n, &w->listener, 1);
+    }
+    put_admin(w, z);
+    driver_begin(&z->d);
+    assert_int_equal(driver_get(z->d.control, &any, NULL, NULL), MSG_READY);
+}
+
+static void make_listener(struct world *w)
+{
+    struct sockaddr_in a = {
+            .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+
+    w->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(w->listener, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(w->listener, 64), 0);
+    assert_int_equal(getsockname(w->listener, (struct sockaddr *)&a, &len), 0);
+    w->port = ntohs(a.sin_port);
+}
+
+struct world *world_prepare(void)
+{
+    struct world *w = calloc(1, sizeof(*w));
+
+    assert_non_null(w);
+    zone_init(&w->thin, "thin");
+    zone_init(&w->server, "server");
+    /* One owner, two zones. */
+    w->server_owner = w->server.estate.owner;
+    w->server.estate.owner = w->thin.estate.owner;
+    estate_zone_file(&w->thin.estate, &w->thin.file);
+    estate_zone_file(&w->server.estate, &w->server.file);
+    make_listener(w);
+    (void)snprintf(w->dir, sizeof(w->dir), "/tmp/qair-netd-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    return w;
+}
+
+struct world *world_new(unsigned reattest_s)
+{
+    struct world *w = world_prepare();
+
+    world_start(w, &w->thin, reattest_s);
+    world_start(w, &w->server, reattest_s);
+    return w;
+}
+
+static void zone_fini(struct zone *z)
+{
+    driver_stop(&z->d);
+    for (size_t i = 0; i < LINKS; i++)
+        (void)close(z->link[i]);
+    if (z->data >= 0)
+        (void)close(z->data);
+    buf_fini(&z->file);
+    estate_fini(&z->estate);
+}
+
+void world_free(struct world *w)
+{
+    w->server.estate.owner = w->server_owner;
+    zone_fini(&w->thin);
+    zone_fini(&w->server);
+    (void)close(w->listener);
+    int dir = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    (void)unlinkat(dir, "thin", 0);
+    (void)unlinkat(dir, "server", 0);
+    (void)close(dir);
+    (void)rmdir(w->dir);
+    free(w);
+}
+
+int world_call(struct world *w, const char *zone, const char *envelope)
+{
+    struct msg_open o = {.zone = span_str(zone),
+            .deadline = (uint64_t)time(NULL) + 60,
+            .envelope = span_str(envelope)};
+    int fds[2];
+
+    assert_int_equal(
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    driver_put(w->thin.link[CALLD], MSG_OPEN, 5, &o, &fds[1], 1);
+    (void)close(fds[1]);
+    return fds[0];
+}
+
+int world_connect(const struct world *w)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET,
+            .sin_port = htons(w->port),
+            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    return fd;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two real qair-netd in their sandboxes, zones thin and server, talking over
+ * loopback TCP; the test process is everybody else in both zones.
+ */
+#ifndef QAIR_TEST_NETD_WORLD_H
+#define QAIR_TEST_NETD_WORLD_H
+
+#include "driver.h"
+#include "pack_fixture.h"
+#include "statement.h"
+
+extern const char *world_program;
+
+/* Links of one netd; the test is at the other end. */
+enum link { KEYD, ATTESTD, LOGD, CALLD, LINKS };
+
+/* A netd, what its neighbours do, and what they were asked. */
+struct zone {
+    struct estate estate;
+    struct buf file; /* zones/NAME.json */
+    struct driver d;
+    int link[LINKS];
+    char conf[1024];
+    /* knobs */
+    unsigned cert_s;   /* keyd: a certificate holds so long */
+    bool no_cert;      /* keyd: state not approved */
+    bool no_evidence;  /* keyd: TPM does not answer */
+    bool not_golden;   /* attestd about the peer */
+    bool log_full;     /* logd */
+    bool log_slow;     /* logd keeps the request */
+    bool refuse_calls; /* calld */
+    bool mute_attestd;
+    bool broken_pack; /* at start */
+    /* what happened */
+    unsigned certs, quotes, appraisals;
+    unsigned records[STATEMENT_CHANNEL_EVENT_COUNT];
+    char record_reason[256];
+    uint32_t held; /* id of the request that logd keeps */
+    unsigned incoming;
+    int data; /* of the last incoming call */
+    char envelope[64];
+    unsigned answers;
+    uint16_t answer;
+    char where[128], reason[300];
+};
+
+/* Both, and the way from thin to server. */
+struct world {
+    struct zone thin, server;
+    struct crypto_key *server_owner; /* put back at the end */
+    uint16_t port;
+    int listener;
+    char dir[32]; /* of the admin sockets */
+};
+
+struct world *world_new(unsigned reattest_s);
+/* The same in two steps: prepare, set knobs, start each zone. */
+struct world *world_prepare(void);
+void world_start(struct world *w, struct zone *z, unsigned reattest_s);
+void world_free(struct world *w);
+
+/* Serves both zones until nothing came for quiet_ms; false: a process died. */
+bool world_serve(struct world *w, int quiet_ms);
+/* Serves until *count reaches want; asserts that it does, within 20 s. */
+void world_serve_until(struct world *w, const unsigned *count, unsigned want);
+
+enum world_pack {
+    WORLD_PACK_WHOLE,  /* both zones, as their files are now */
+    WORLD_PACK_ALONE,  /* z itself */
+    WORLD_PACK_BROKEN, /* one file is signed by nobody */
+};
+void world_put_pack(struct world *w, struct zone *z, enum world_pack kind);
+
+/* calld of thin opens a call: the caller's end of the data. */
+int world_call(struct world *w, const char *zone, const char *envelope);
+/* A stranger's TCP connection to server. */
+int world_connect(const struct world *w);
+
+#endif
