@@ -30,12 +30,16 @@ static struct peer *peer_get(struct netd *d, const char *zone)
     return p;
 }
 
-static bool ends_soon(const struct conn *c)
+/* A quarter at most, so that short certificates do not mean a channel for
+ * each call; by then both sides have new ones (cert.c). */
+static uint64_t retire_at(const struct conn *c)
 {
+    uint64_t now = role_now(), left;
     struct channel_status st;
 
     channel_status(c->ch, &st);
-    return st.peer_expires < role_now() + NETD_RETIRE_S;
+    left = st.expires > now ? st.expires - now : 0;
+    return st.expires - (left / 4 < NETD_RETIRE_S ? left / 4 : NETD_RETIRE_S);
 }
 
 struct conn *dial_usable(struct netd *d, const char *zone)
@@ -48,10 +52,7 @@ struct conn *dial_usable(struct netd *d, const char *zone)
     channel_status(p->conn->ch, &st);
     if (st.state != CHANNEL_OPEN)
         return NULL;
-    /* A channel must have lived for a while before it is replaced, so that
-     * short certificates do not mean a channel for each call. */
-    if (ends_soon(p->conn) &&
-            netd_now().mono_ms > st.since_ms + NETD_RETIRE_S * 1000) {
+    if (role_now() >= p->conn->retire_s) {
         p->conn->retiring = true;
         p->conn = NULL;
         return NULL;
@@ -120,6 +121,8 @@ void dial_for(struct netd *d, const char *zone)
 void dial_opened(struct conn *c)
 {
     c->peer->backoff_ms = 0;
+    if (c->retire_s == 0)
+        c->retire_s = retire_at(c);
     if (c->peer->conn == c)
         call_send_waiting(c);
 }

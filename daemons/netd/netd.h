@@ -48,7 +48,8 @@
 #define NETD_BACKOFF_MAX_MS 15000
 /* keyd is asked for a certificate at most this often. */
 #define NETD_CERT_RETRY_MS 500
-/* No new calls on a channel that ends this soon: a fresh one is dialled. */
+/* No new calls on a channel that ends so soon, or in the last quarter of one
+ * that is shorter: a fresh one is dialled.  Calls under way have that long. */
 #define NETD_RETIRE_S 600
 /* Records of refusals that a stranger can cause: burst, then one in ms. */
 #define NETD_RECORD_BURST   20
@@ -75,6 +76,7 @@ struct conn {
     bool recorded;     /* "opened" is in the log */
     bool closed;       /* freed when the stack is unwound */
     bool retiring;     /* takes no new calls */
+    uint64_t retire_s; /* unix second of that, of a dialled one */
     struct peer *peer; /* of a dialled one */
     uint8_t evidence[MSG_DIGEST];
     char state[NETD_STATE_MAX];

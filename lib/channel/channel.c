@@ -128,9 +128,9 @@ void channel_status(const struct channel *ch, struct channel_status *ret)
             .dialled = ch->dialled,
             .peer = known ? ch->peer : "",
             .since_ms = ch->since_ms,
-            .peer_expires = ch->tls != NULL && ch->rounds > 0
-                                    ? channel_tls_peer_expires(ch->tls)
-                                    : 0,
+            .expires = ch->tls != NULL && ch->rounds > 0
+                               ? channel_deadline_expires(ch)
+                               : 0,
             .rounds = ch->rounds,
             .streams = ch->n_streams,
             .bytes_in = ch->bytes_in,

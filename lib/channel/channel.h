@@ -196,10 +196,10 @@ const char *channel_state_name(enum channel_state s);
 struct channel_status {
     enum channel_state state;
     bool dialled;
-    const char *peer;      /* "" until authenticated, for an accepted one */
-    uint64_t since_ms;     /* monotonic, of creation */
-    uint64_t peer_expires; /* unix seconds, of the peer's certificate */
-    unsigned rounds;       /* attestations completed */
+    const char *peer;  /* "" until authenticated, for an accepted one */
+    uint64_t since_ms; /* monotonic, of creation */
+    uint64_t expires;  /* unix seconds: the certificate that ends first; or 0 */
+    unsigned rounds;   /* attestations completed */
     unsigned streams;
     uint64_t bytes_in; /* of call streams, envelopes left out */
     uint64_t bytes_out;

@@ -14,7 +14,7 @@ static uint64_t mono_of(const struct channel *ch, uint64_t unix_s)
                    : ch->now.mono_ms + (unix_s - ch->now.unix_s) * 1000;
 }
 
-static uint64_t expires(const struct channel *ch)
+uint64_t channel_deadline_expires(const struct channel *ch)
 {
     return earlier(channel_context_expires(ch->ctx),
             channel_tls_peer_expires(ch->tls));
@@ -35,7 +35,7 @@ uint64_t channel_deadline(const struct channel *ch)
         return ch->since_ms + CHANNEL_TLS_MS;
     if (ch->state == CHANNEL_ATTESTING)
         return ch->since_ms + CHANNEL_HANDSHAKE_MS;
-    due = earlier(mono_of(ch, expires(ch)),
+    due = earlier(mono_of(ch, channel_deadline_expires(ch)),
             ch->attested_ms +
                     (ch->dialled && !ch->attesting ? 1 : 2) * ch->interval_ms);
     due = earlier(due,
@@ -52,7 +52,7 @@ static void open_timers(struct channel *ch)
     uint64_t now = ch->now.mono_ms;
     struct channel_stream *s;
 
-    if (now >= mono_of(ch, expires(ch)))
+    if (now >= mono_of(ch, channel_deadline_expires(ch)))
         channel_end(ch, ERR_TIMEOUT, "a channel certificate expired");
     else if (now >= ch->attested_ms + 2 * ch->interval_ms)
         channel_end(ch, ERR_TIMEOUT, "no fresh evidence in two intervals");

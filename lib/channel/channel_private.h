@@ -168,6 +168,8 @@ void channel_round_input(struct channel *ch, struct span untrusted);
 
 /* ---- channel_deadline.c ---------------------------------------------- */
 
+/* Unix second of the certificate, own or the peer's, that ends first. */
+uint64_t channel_deadline_expires(const struct channel *ch);
 /* Does what is due at ch->now. */
 void channel_deadline_run(struct channel *ch);
 

@@ -33,6 +33,7 @@ struct zone {
     bool mute_attestd;
     bool broken_pack; /* at start */
     /* what happened */
+    uint64_t cert_until; /* of the last certificate */
     unsigned certs, quotes, appraisals;
     unsigned records[STATEMENT_CHANNEL_EVENT_COUNT];
     char record_reason[256];
