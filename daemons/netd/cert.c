@@ -57,11 +57,10 @@ int cert_rebuild(struct netd *d, struct err *err)
     }
     struct channel_context *c =
             make_context(d, d->key, buf_span(&d->cert), err);
-    if (c == NULL)
-        return err_prefix(err, ERR_CRYPTO, "channel context");
+    /* The former one has the former pack's pins: it must not stay. */
     channel_context_unref(d->context);
     d->context = c;
-    return 0;
+    return c != NULL ? 0 : err_prefix(err, ERR_CRYPTO, "channel context");
 }
 
 static void refused(struct netd *d, struct span where, struct span reason)

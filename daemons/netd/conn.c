@@ -56,26 +56,53 @@ static unsigned accepted_from(const struct netd *d, const char *zone)
     return n;
 }
 
-/* TLS has proved a zone of the pack; false: it gets no channel. */
-static bool proved(struct conn *c)
+/* What the pack in use has against this channel, or NULL.  The pins of a
+ * channel's context may be those of a former pack. */
+static const char *objection(const struct conn *c)
 {
-    if (c->known)
-        return true;
+    const struct pack *pack = c->d->pack;
+    const struct crypto_pub *proved_by = channel_identity(c->ch);
+    const struct pack_zone *z =
+            pack != NULL ? pack_zone(pack, span_str(channel_peer(c->ch)))
+                         : NULL;
+
+    if (z == NULL)
+        return "the pack no longer vouches for the zone";
+    if (z->revoked)
+        return "the pack revokes the zone";
+    if (!pack_zone_valid(z, role_now()))
+        return "the zone's time in the pack is over";
+    if (proved_by != NULL && !crypto_pub_eq(proved_by, z->identity))
+        return "the pack has another identity for the zone";
+    return NULL;
+}
+
+/* TLS has proved who the peer is; false: it gets no channel. */
+static bool admitted(struct conn *c)
+{
+    const char *why = objection(c);
+    bool first = !c->known;
+    int code = ERR_DENIED;
+
     c->known = true;
-    if (c->peer != NULL)
-        return true;
-    c->d->n_strangers--;
-    if (accepted_from(c->d, channel_peer(c->ch)) <= NETD_PER_PEER_MAX)
-        return true;
-    channel_close(c->ch, ERR_LIMIT, "zone has too many channels");
-    return false;
+    if (first && c->peer == NULL) {
+        c->d->n_strangers--;
+        if (why == NULL &&
+                accepted_from(c->d, channel_peer(c->ch)) > NETD_PER_PEER_MAX) {
+            code = ERR_LIMIT;
+            why = "zone has too many channels";
+        }
+    }
+    if (why != NULL)
+        channel_close(c->ch, code, why);
+    return why == NULL;
 }
 
 static void on_evidence(void *arg, struct channel *ch,
         const uint8_t binder[static CHANNEL_BINDER])
 {
     (void)ch;
-    if (proved(arg))
+    if (admitted(arg))
         attest_own(arg, binder);
 }
 
@@ -84,7 +111,7 @@ static void on_appraise(void *arg, struct channel *ch,
         struct span untrusted_evidence)
 {
     (void)ch;
-    if (proved(arg))
+    if (admitted(arg))
         attest_peer(arg, binder, untrusted_evidence);
 }
 
@@ -287,10 +314,12 @@ void conn_check_pack(struct netd *d)
     struct conn *c;
 
     TAILQ_FOREACH (c, &d->conns, entry) {
+        /* Strangers are judged when they have proved who they are. */
         if (c->closed || (!c->known && c->peer == NULL))
             continue;
-        if (netd_zone(d, span_str(channel_peer(c->ch))) == NULL)
-            conn_end(c, ERR_DENIED, "the pack no longer vouches for the zone");
+        const char *why = objection(c);
+        if (why != NULL)
+            conn_end(c, ERR_DENIED, why);
     }
 }
 
@@ -303,7 +332,7 @@ void conn_end_all(struct netd *d, const char *where, const char *reason)
             continue;
         (void)snprintf(c->where, sizeof(c->where), "%s", where);
         (void)snprintf(c->reason, sizeof(c->reason), "%s", reason);
-        conn_end(c, ERR_DENIED, "the own state is not approved");
+        conn_end(c, ERR_DENIED, "this zone cannot prove itself any more");
     }
 }
 

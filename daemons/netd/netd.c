@@ -131,7 +131,12 @@ static int on_reload(struct role *r, const char *name, struct err *err)
     /* keyd has it, too: why it refused a certificate may be gone. */
     d->cert_retry_ms = 0;
     conn_check_pack(d);
-    return rc != 0 ? rc : cert_rebuild(d, err);
+    if (rc != 0)
+        return rc;
+    rc = cert_rebuild(d, err);
+    if (rc != 0) /* the own zone is not what its certificate says */
+        conn_end_all(d, "netd", err->msg);
+    return rc;
 }
 
 /* ---- status ---------------------------------------------------------- */

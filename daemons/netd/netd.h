@@ -165,7 +165,8 @@ void netd_text(char *ret, size_t cap, struct span text);
  * (cert_where, cert_reason) and will be asked again soon. */
 bool cert_ready(struct netd *d);
 bool cert_is_pending(const struct netd *d);
-/* The pack or the interval changed: same key, new context. */
+/* The pack or the interval changed: same key, new context; or none, when the
+ * certificate does not stand any more. */
 int cert_rebuild(struct netd *d, struct err *err) MUST_CHECK;
 void cert_tick(struct netd *d);
 /* keyd says that the own state fell: certificate and channels go. */
@@ -187,7 +188,8 @@ struct conn *conn_dial(struct netd *d, struct peer *p,
         const struct conf_addr *addr, struct err *err) MUST_CHECK;
 struct conn *conn_find(struct netd *d, uint64_t serial);
 void conn_end(struct conn *c, int code, const char *reason);
-/* Channels of zones that the pack no longer vouches for are closed. */
+/* Channels are closed whose zone the pack in use does not have, revokes, or
+ * has with another identity than the one that proved it. */
 void conn_check_pack(struct netd *d);
 /* All of them: this zone cannot prove itself any more. */
 void conn_end_all(struct netd *d, const char *where, const char *reason);

@@ -143,6 +143,13 @@ const char *channel_peer(const struct channel *ch)
     return ch->state == CHANNEL_CONNECTING && !ch->dialled ? "" : ch->peer;
 }
 
+const struct crypto_pub *channel_identity(const struct channel *ch)
+{
+    return ch->state == CHANNEL_CONNECTING || ch->tls == NULL
+                   ? NULL
+                   : channel_tls_peer_identity(ch->tls);
+}
+
 /* ---- end ------------------------------------------------------------- */
 
 static void cut_streams(struct channel *ch, int code, const char *reason)

@@ -207,5 +207,7 @@ struct channel_status {
 void channel_status(const struct channel *ch, struct channel_status *ret);
 /* Name of the authenticated peer; "" before. */
 const char *channel_peer(const struct channel *ch);
+/* The pinned identity that the peer was authenticated with; NULL before. */
+const struct crypto_pub *channel_identity(const struct channel *ch);
 
 #endif

@@ -224,6 +224,11 @@ uint64_t channel_tls_peer_expires(const struct channel_tls *t)
     return t->peer.expires;
 }
 
+const struct crypto_pub *channel_tls_peer_identity(const struct channel_tls *t)
+{
+    return t->peer.pin != NULL ? t->peer.pin->identity : NULL;
+}
+
 void channel_tls_spki(
         const struct channel_tls *t, uint8_t ret[static CRYPTO_SHA384_SIZE])
 {

@@ -41,6 +41,7 @@ int channel_tls_rekey(struct channel_tls *t) MUST_CHECK;
 /* After the handshake. */
 const char *channel_tls_peer(const struct channel_tls *t);
 uint64_t channel_tls_peer_expires(const struct channel_tls *t);
+const struct crypto_pub *channel_tls_peer_identity(const struct channel_tls *t);
 void channel_tls_spki(
         const struct channel_tls *t, uint8_t ret[static CRYPTO_SHA384_SIZE]);
 void channel_tls_peer_spki(

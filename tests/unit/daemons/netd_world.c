@@ -207,6 +207,27 @@ static void zone_init(struct zone *z, const char *name)
     z->estate.zone.since = (uint64_t)time(NULL) - 100;
 }
 
+void world_sign(struct zone *z)
+{
+    buf_reset(&z->file);
+    estate_zone_file(&z->estate, &z->file);
+}
+
+void world_replace_identity(struct zone *z)
+{
+    uint8_t spki[CRYPTO_SPKI_MAX];
+    struct crypto_key *key = crypto_key_generate(CRYPTO_ED25519);
+    size_t len;
+
+    assert_non_null(key);
+    assert_int_equal(
+            crypto_pub_spki(crypto_key_pub(key), spki, sizeof(spki), &len), 0);
+    crypto_pub_free(z->estate.zone.identity);
+    z->estate.zone.identity = crypto_pub_from_spki(SPAN(spki, len));
+    crypto_key_free(key);
+    world_sign(z);
+}
+
 void world_put_pack(struct world *w, struct zone *z, enum world_pack kind)
 {
     const struct driver_file whole[] = {

@@ -71,6 +71,10 @@ enum world_pack {
     WORLD_PACK_ALONE,  /* z itself */
     WORLD_PACK_BROKEN, /* one file is signed by nobody */
 };
+/* The owner signs the zone's file anew. */
+void world_sign(struct zone *z);
+/* The same with another identity, which no keyd has. */
+void world_replace_identity(struct zone *z);
 void world_put_pack(struct world *w, struct zone *z, enum world_pack kind);
 
 /* calld of thin opens a call: the caller's end of the data. */
