@@ -370,6 +370,10 @@ static void on_exit_of_role(const siginfo_t *si, void *user)
     struct qaird_role *r = user;
     struct qaird *q = r->q;
 
+    /* The event loop may tell of the end before it tells of the last words,
+     * and qair-measure's last words are all that it was started for. */
+    if (r->role == MSG_ROLE_MEASURE && r->control >= 0)
+        (void)on_io(r->io, r->control, EPOLLIN, r);
     r->io = sd_event_source_disable_unref(r->io);
     if (r->control >= 0)
         (void)close(r->control);
