@@ -26,13 +26,17 @@ kill_at_random() {
         if [ "$prog" = qaird ]; then
             pid=$(head -n 1 "$zone/run/qaird.pid")
         elif [ "$prog" = qair-agent ]; then
-            pid=$(pgrep -f "bwrap.*$PWD/$zone" | head -n 1)
+            pid=$(jq -r '.qubes[0].pid // empty' "$zone/run/status.json")
         else
             pid=$(pid_of "$zone" "$prog")
         fi
+        [ -n "$pid" ] || {
+            echo "kill $i: $v does not run"
+            return 1
+        }
         signs "receipt.$i" 2>"refusal.$i" &
         sleep "0.0$((RANDOM % 10))$((RANDOM % 10))"
-        [ -z "$pid" ] || kill -9 "$pid" 2>/dev/null
+        kill -9 "$pid" 2>/dev/null
         wait $! && got=$((got + 1)) || rm -f "receipt.$i"
         if [ "$prog" = qaird ]; then
             wait_until 10 qair -z "$zone" zone start || {
