@@ -23,7 +23,7 @@ struct call *call_new(struct calld *d, enum call_origin origin)
         return NULL;
     c->d = d;
     c->origin = origin;
-    c->data = c->data_back = c->key = c->key_far = -1;
+    c->data = c->data_back = c->key = -1;
     c->envelope = BUF_INIT(STATEMENT_ENVELOPE_MAX);
     /* Overwritten by the envelope's when the call comes from elsewhere. */
     crypto_random(c->id, sizeof(c->id));
@@ -41,7 +41,6 @@ static void call_free(struct call *c)
     buf_close_fd(&c->data);
     buf_close_fd(&c->data_back);
     buf_close_fd(&c->key);
-    buf_close_fd(&c->key_far);
     buf_fini(&c->envelope);
     free(c->command);
     free(c);
@@ -449,9 +448,9 @@ static void step_key(struct call *c)
     memcpy(m.call_id, c->id, sizeof(m.call_id));
     memcpy(m.policy, c->policy, sizeof(m.policy));
     c->key = fds[1];
-    c->key_far = fds[0];
     q.fds = &fds[0];
     role_request(c->d->role, &q);
+    (void)close(fds[0]); /* keyd's alone: when keyd dies, the service sees it */
 }
 
 static void step_exec(struct call *c)

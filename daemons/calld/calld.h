@@ -98,7 +98,6 @@ struct call {
     int data;      /* end of the stream for the target's side */
     int data_back; /* end for a source qube; -1 when the asker has it */
     int key;       /* the service's end of the key session, or -1 */
-    int key_far;   /* keyd's end, to end the session with the call, or -1 */
     /* the refusal */
     int code;
     char where[CALLD_WHERE_MAX + 1];
@@ -127,7 +126,7 @@ struct qube {
     unsigned running; /* services in it */
     struct quota refusals;
     bool port_used[LIMIT_CALLS_PER_SOURCE];
-    int port_key[LIMIT_CALLS_PER_SOURCE]; /* key_far of its call, or -1 */
+    int port_key[LIMIT_CALLS_PER_SOURCE]; /* to end its key session, or -1 */
     char why[CALLD_REASON_MAX + 1];       /* it broke */
 };
 LIST_HEAD(qube_list, qube);

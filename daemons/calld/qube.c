@@ -6,6 +6,7 @@
  */
 #include "calld.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ static void end_calls(struct qube *q)
     }
 }
 
-/* A service may have handed its own end on: keyd's is what ends it. */
+/* A service may have handed its end on: shutting it down ends them all. */
 static void end_key_session(int *fd)
 {
     if (*fd >= 0)
@@ -250,7 +251,9 @@ void qube_exec(struct call *c)
                 q->name, q->running);
         return;
     }
-    q->port_key[m.port - CALLD_PORT_FIRST] = TAKE_FD(c->key_far);
+    /* Kept to end the session with the call. */
+    q->port_key[m.port - CALLD_PORT_FIRST] =
+            c->key >= 0 ? fcntl(c->key, F_DUPFD_CLOEXEC, 3) : -1;
     m.command = span_str(command);
     say(q, &m, fds, m.domain);
     c->data = c->key = -1;

@@ -147,7 +147,8 @@ static void incoming_call_passes_this_zones_policy(void **state)
     struct qrexec_msg m;
     struct agent b;
     int data[2];
-    int key;
+    int key, service_key;
+    char byte;
 
     world_skip_checkpoint(w);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, data), 0);
@@ -183,9 +184,15 @@ static void incoming_call_passes_this_zones_policy(void **state)
             m.command, "DEFAULT:QUBESRPC qair.Sign+release thin-work"));
     world_hear(w, w->netd, MSG_OK);
     assert_int_equal(w->id, 77);
+    (void)close(link_take_fd(b.l));
+    service_key = link_take_fd(b.l);
+    /* keyd dies: the service is told at once, and does not wait for ever */
+    (void)close(key);
+    assert_false(driver_is_silent(service_key, 2000));
+    assert_int_equal(recv(service_key, &byte, 1, MSG_DONTWAIT), 0);
+    (void)close(service_key);
     (void)close(data[0]);
     (void)close(data[1]);
-    (void)close(key);
     link_free(b.l);
 }
 
