@@ -44,7 +44,7 @@ static int check_new(
     return 0;
 }
 
-static void print_enrolled(const struct pack_enrolled *e)
+static void print_enrolled(const struct enrol_zone *e)
 {
     char hex[TEXT_HEX_SIZE(EVIDENCE_NAME_MAX)];
 
@@ -60,7 +60,7 @@ static int add_zone(const struct pack_options *o, struct err *err)
 {
     CLEANUP(crypto_key_free_ptr) struct crypto_key *owner = NULL;
     CLEANUP(pack_free_ptr) struct pack *p = NULL;
-    CLEANUP(pack_enrolled_fini) struct pack_enrolled e = {0};
+    CLEANUP(enrol_zone_fini) struct enrol_zone e = {0};
     CLEANUP(buf_fini) struct buf file = BUF_INIT(LIMIT_LOG_ENTRY_MAX);
     int r = pack_store_owner(o->owner_key, &owner, err);
 

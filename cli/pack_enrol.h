@@ -3,7 +3,7 @@
 #ifndef QAIR_CLI_PACK_ENROL_H
 #define QAIR_CLI_PACK_ENROL_H
 
-#include "pack.h"
+#include "enrol.h"
 #include "pack_options.h"
 
 /* qair zone challenge CLAIM --ca FILE -o CHALLENGE */
@@ -13,11 +13,6 @@
     "answer (the owner's side)"
 int zone_challenge(struct cli *cli, int argc, char **argv);
 
-/* What an answered challenge proves about a zone. */
-struct pack_enrolled {
-    struct pack_zone zone; /* keys: freed with pack_enrolled_fini */
-    char manufacturer[EVIDENCE_EK_TEXT], model[EVIDENCE_EK_TEXT];
-};
 /*
  * Claim, answer and challenge (with its ".secret" beside it) by file name: all
  * checks of enrol.md but the path of the EK certificate, which was checked
@@ -25,7 +20,6 @@ struct pack_enrolled {
  */
 int pack_enrol_check(const char *claim, const char *answer,
         const char *challenge, uint64_t now, bool hardware,
-        struct pack_enrolled *ret, struct err *err) MUST_CHECK;
-void pack_enrolled_fini(struct pack_enrolled *e);
+        struct enrol_zone *ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -2,20 +2,13 @@
 #include "zone_enrol.h"
 
 #include "cli_admin.h"
-#include "crypto.h"
-#include "statement.h"
+#include "enrol.h"
 
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* docs/proto/enrol.md: size of each of its files. */
-#define FILE_MAX        49152
-#define CREDENTIAL_MAX  256
-#define ENCRYPTED_MAX   1100
-#define ENROL_SECRET    32
-#define BINDER_PREFIX   "qair-enrol-1"
 #define EVIDENCE_BINDER "qair-reference-1"
 
 /* -o FILE and n more arguments; false after saying what is wrong. */
@@ -46,7 +39,7 @@ static bool arguments(struct cli *cli, int argc, char **argv, int n,
 
 int zone_enrol(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(buf_fini) struct buf claim = BUF_INIT(FILE_MAX);
+    CLEANUP(buf_fini) struct buf claim = BUF_INIT(ENROL_FILE_MAX);
     static struct cli_admin a = {.fd = -1};
     const char *out;
     struct err err;
@@ -64,47 +57,24 @@ int zone_enrol(struct cli *cli, int argc, char **argv)
     return r ? cli_fail(&err) : CLI_OK;
 }
 
-struct challenge {
-    uint8_t claim[CRYPTO_SHA256_SIZE];
-    uint8_t credential[CREDENTIAL_MAX], secret[ENCRYPTED_MAX];
-    size_t credential_len, secret_len;
-};
-
 static int challenge_load(
-        const char *file, struct challenge *ret, struct err *err)
+        const char *file, struct enrol_challenge *ret, struct err *err)
 {
-    CLEANUP(buf_fini) struct buf text = BUF_INIT(FILE_MAX);
-    CLEANUP(statement_json_free_ptr) struct json_t *doc = NULL;
-    struct statement_reader r;
-    struct span type;
-    int e;
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(ENROL_FILE_MAX);
+    int r = buf_load(&text, AT_FDCWD, file, err);
 
-    e = buf_load(&text, AT_FDCWD, file, err);
-    if (e != 0)
-        return e;
-    doc = statement_json_parse(buf_span(&text), err);
-    if (!doc)
-        return err_prefix(err, ERR_SYNTAX, "%s", file);
-    r = statement_reader_of(doc);
-    if (!statement_get_text(&r, "type", 32, &type) ||
-            !statement_get_hex(&r, "claim", ret->claim, sizeof ret->claim) ||
-            !statement_get_b64(&r, "credential", ret->credential,
-                    sizeof ret->credential, &ret->credential_len) ||
-            !statement_get_b64(&r, "secret", ret->secret, sizeof ret->secret,
-                    &ret->secret_len) ||
-            !statement_get_end(&r))
-        return statement_bad(&r, file, err);
-    if (!span_eq_str(type, "qair:challenge/v1"))
-        return err_set(err, ERR_UNSUPPORTED, "%s is not a challenge", file);
-    return 0;
+    if (r != 0)
+        return r;
+    r = enrol_challenge_parse(buf_span(&text), ret, err);
+    return r ? err_prefix(err, r, "%s", file) : 0;
 }
 
-static int recover(struct cli_admin *a, const struct challenge *c,
+static int recover(struct cli_admin *a, const struct enrol_challenge *c,
         uint8_t ret[static ENROL_SECRET], struct err *err)
 {
     struct msg_activate q = {
-            .credential = SPAN(c->credential, c->credential_len),
-            .secret = SPAN(c->secret, c->secret_len),
+            .credential = c->credential,
+            .secret = c->secret,
     };
     struct msg_blob answer;
     int r;
@@ -120,39 +90,12 @@ static int recover(struct cli_admin *a, const struct challenge *c,
     return 0;
 }
 
-/* SHA-256("qair-enrol-1" || secret || claim bytes) */
-static int binder_of(const uint8_t secret[static ENROL_SECRET],
-        struct span claim, struct msg_evidence_get *ret, struct err *err)
-{
-    struct crypto_hasher *h = crypto_hasher_new(CRYPTO_SHA256);
-
-    if (!h)
-        return err_set(err, ERR_MEMORY, "no memory to hash");
-    crypto_hasher_update(h, span_str(BINDER_PREFIX));
-    crypto_hasher_update(h, SPAN(secret, ENROL_SECRET));
-    crypto_hasher_update(h, claim);
-    crypto_hasher_final(h, ret->binder);
-    crypto_hasher_free(h);
-    return 0;
-}
-
-static int answer_format(const struct challenge *c, struct span evidence,
-        struct buf *ret, struct err *err)
-{
-    CLEANUP(statement_json_free_ptr) struct json_t *j = statement_json_object();
-
-    if (!j || !statement_put_str(j, "type", "qair:answer/v1") ||
-            !statement_put_hex(j, "claim", SPAN_OF(c->claim)) ||
-            !statement_put_b64(j, "evidence", evidence))
-        return err_set(err, ERR_MEMORY, "no memory for the answer");
-    return statement_json_format(j, ret, err);
-}
-
 static int answer_make(struct cli_admin *a, struct span claim,
-        const struct challenge *c, struct buf *ret, struct err *err)
+        const struct enrol_challenge *c, struct buf *ret, struct err *err)
 {
     CLEANUP(buf_fini) struct buf evidence = BUF_INIT(LIMIT_EVIDENCE_MAX);
     uint8_t secret[ENROL_SECRET], digest[CRYPTO_SHA256_SIZE];
+    struct enrol_answer answer = {0};
     struct msg_evidence_get q;
     int r;
 
@@ -162,19 +105,23 @@ static int answer_make(struct cli_admin *a, struct span claim,
                 "the challenge is for another claim than this file");
     r = recover(a, c, secret, err);
     if (r == 0)
-        r = binder_of(secret, claim, &q, err);
+        r = enrol_binder(secret, claim, q.binder, err);
     secret_wipe(secret, sizeof secret);
     if (r == 0)
         r = cli_admin_ask_file(a, MSG_SELF_EVIDENCE, &q, &evidence, err);
-    return r ? r : answer_format(c, buf_span(&evidence), ret, err);
+    if (r != 0)
+        return r;
+    answer.evidence = buf_span(&evidence);
+    memcpy(answer.claim, digest, sizeof digest);
+    return enrol_answer_format(&answer, ret, err);
 }
 
 int zone_answer(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(buf_fini) struct buf claim = BUF_INIT(FILE_MAX);
-    CLEANUP(buf_fini) struct buf answer = BUF_INIT(2 * LIMIT_EVIDENCE_MAX);
+    CLEANUP(buf_fini) struct buf claim = BUF_INIT(ENROL_FILE_MAX);
+    CLEANUP(buf_fini) struct buf answer = BUF_INIT(ENROL_ANSWER_MAX);
     static struct cli_admin a = {.fd = -1};
-    struct challenge c;
+    CLEANUP(enrol_challenge_fini) struct enrol_challenge c = {0};
     const char *out;
     struct err err;
     int r;

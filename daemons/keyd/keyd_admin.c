@@ -2,14 +2,13 @@
 /* What the zone's owner asks on key.sock. */
 #include "keyd.h"
 
+#include "enrol.h"
 #include "statement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define JSON_MAX (96u << 10) /* a list of LIMIT_KEYS_MAX keys */
-/* docs/proto/enrol.md: size of each of its files. */
-#define CLAIM_MAX 49152
 
 static void refuse(struct keyd *k, struct role_ticket t, const struct err *err)
 {
@@ -265,23 +264,24 @@ static void address_put(const struct conf_zone *c, char *ret, size_t cap)
                 c->listen.port);
 }
 
-static bool claim_put(
-        const struct keyd *k, const struct claim_parts *p, struct json_t *j)
+static int claim_format(const struct keyd *k, const struct claim_parts *p,
+        struct buf *ret, struct err *err)
 {
     const struct keyd_file *id = &k->ring.identity->file;
     const struct keyd_file *log = &k->ring.log->file;
 
-    return statement_put_str(j, "type", "qair:claim/v1") &&
-           statement_put_str(j, "zone", k->zone) &&
-           statement_put_str(j, "address", p->address) &&
-           statement_put_bool(j, "emulated", k->conf->tpm == CONF_TPM_SWTPM) &&
-           statement_put_b64(j, "ek_certificate", buf_span(&p->ek_cert)) &&
-           statement_put_array(j, "ek_chain") &&
-           statement_put_b64(j, "ek_public", buf_span(&p->ek_public)) &&
-           statement_put_b64(
-                   j, "ak_public", tpm_blob_public(&k->ring.ak->file.blob)) &&
-           statement_put_b64(j, "identity", SPAN(id->spki, id->spki_len)) &&
-           statement_put_b64(j, "log", SPAN(log->spki, log->spki_len));
+    return enrol_claim_format(
+            &(struct enrol_claim){
+                    .zone = span_str(k->zone),
+                    .address = span_str(p->address),
+                    .emulated = k->conf->tpm == CONF_TPM_SWTPM,
+                    .ek_certificate = buf_span(&p->ek_cert),
+                    .ek_public = buf_span(&p->ek_public),
+                    .ak_public = tpm_blob_public(&k->ring.ak->file.blob),
+                    .identity = SPAN(id->spki, id->spki_len),
+                    .log = SPAN(log->spki, log->spki_len),
+            },
+            ret, err);
 }
 
 static int claim(struct keyd *k, struct buf *ret, struct err *err)
@@ -289,7 +289,6 @@ static int claim(struct keyd *k, struct buf *ret, struct err *err)
     CLEANUP(claim_fini)
     struct claim_parts p = {
             .ek_cert = BUF_INIT(16384), .ek_public = BUF_INIT(TPM_PUBLIC_MAX)};
-    CLEANUP(statement_json_free_ptr) struct json_t *j = statement_json_object();
     enum tpm_ek ek;
     int r;
 
@@ -302,14 +301,12 @@ static int claim(struct keyd *k, struct buf *ret, struct err *err)
     if (r != 0)
         return r;
     address_put(k->conf, p.address, sizeof p.address);
-    if (!j || !claim_put(k, &p, j))
-        return err_set(err, ERR_MEMORY, "no memory for the claim");
-    return statement_json_format(j, ret, err);
+    return claim_format(k, &p, ret, err);
 }
 
 void keyd_admin_enrol(struct role *r, const struct role_msg *m)
 {
-    CLEANUP(buf_fini) struct buf text = BUF_INIT(CLAIM_MAX);
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(ENROL_FILE_MAX);
     struct keyd *k = role_user(r);
     struct err err = {.msg = ""};
 
