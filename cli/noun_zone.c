@@ -4,6 +4,7 @@
 #include "cli_admin.h"
 #include "cli_json.h"
 #include "pack_enrol.h"
+#include "policy_load.h"
 #include "zone_enrol.h"
 #include "zone_init.h"
 #include "zone_process.h"
@@ -90,46 +91,76 @@ static int zone_stop(struct cli *cli, int argc, char **argv)
 
 /* ---- reload ---------------------------------------------------------- */
 
-static json_int_t pack_reads(const struct cli *cli, bool *ret_ok)
+/* What may be taken anew, and where qaird's status answers. */
+static const struct reload {
+    int signal;
+    const char *reads, *ok, *what;
+} reload_pack = {SIGHUP, "pack_reads", "pack_ok", "pack"},
+  reload_policy = {SIGUSR1, "policy_reads", "policy_ok", "policy"};
+
+static json_int_t reads(
+        const struct cli *cli, const struct reload *what, bool *ret_ok)
 {
     json_t *s = zone_process_status(cli);
-    json_int_t n = json_integer_value(json_object_get(s, "pack_reads"));
+    json_int_t n = json_integer_value(json_object_get(s, what->reads));
 
-    *ret_ok = json_is_true(json_object_get(s, "pack_ok"));
+    *ret_ok = json_is_true(json_object_get(s, what->ok));
     json_decref(s);
     return n;
 }
 
-/* Returns when the roles have been handed the new pack. */
-static int zone_reload(struct cli *cli, int argc, char **argv)
+/* A policy with an error would deny everything; the zone keeps the old one. */
+static int check_policy(const struct cli *cli, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf bundle = BUF_INIT(LIMIT_BUNDLE_MAX);
+    CLEANUP(policy_free_ptr) struct policy *policy = NULL;
+    CLEANUP(policy_system_free_ptr) struct policy_system *system = NULL;
+    int r = policy_load_bundle(cli->zone_dir, "policy.d", &bundle, err);
+
+    if (r == 0)
+        r = policy_new_from_bundle(buf_span(&bundle), &policy, err);
+    return r == 0 ? policy_load_system(cli->zone_dir, &system, err) : r;
+}
+
+/* Returns when the roles have been handed what is new. */
+static int reload_wait(struct cli *cli, const struct reload *what)
 {
     struct err err = {0};
     json_int_t before;
     bool ok;
     pid_t pid;
-    int rc;
+    int rc = running(cli, &pid);
 
-    (void)argv;
-    if (!no_arguments(cli, argc))
-        return CLI_MISUSE;
-    rc = running(cli, &pid);
     if (rc != 0)
         return rc;
-    before = pack_reads(cli, &ok);
-    if (kill(pid, SIGHUP) < 0) {
+    before = reads(cli, what, &ok);
+    if (kill(pid, what->signal) < 0) {
         (void)err_errno(&err, "signal qaird, pid %d", (int)pid);
         return cli_fail(&err);
     }
     for (int ms = 0; ms < RELOAD_MAX_MS; ms += POLL_MS) {
-        if (pack_reads(cli, &ok) != before)
+        if (reads(cli, what, &ok) != before)
             break;
         (void)poll(NULL, 0, POLL_MS);
     }
-    if (pack_reads(cli, &ok) != before && ok)
+    if (reads(cli, what, &ok) != before && ok)
         return CLI_OK;
     (void)err_set(&err, ERR_STATE,
-            "the pack was not taken; %s/run/qaird.log says why", cli->zone_dir);
+            "the %s was not taken; %s/run/qaird.log says why", what->what,
+            cli->zone_dir);
     return cli_fail(&err);
+}
+
+static int zone_reload(struct cli *cli, int argc, char **argv)
+{
+    bool policy = argc == 2 && strcmp(argv[1], "--policy") == 0;
+    struct err err = {0};
+
+    if (argc != 1 && !policy)
+        return cli_misuse(cli, "takes --policy or nothing");
+    if (policy && check_policy(cli, &err) < 0)
+        return cli_fail(&err);
+    return reload_wait(cli, policy ? &reload_policy : &reload_pack);
 }
 
 /* ---- status ---------------------------------------------------------- */
@@ -241,7 +272,10 @@ static const struct cli_verb verbs[] = {
         {"stop", "", "stop the zone, its qubes and its TPM", zone_stop},
         {"status", "[--json]", "what runs; exit code 0 when it serves",
                 zone_status},
-        {"reload", "", "take the pack's files as they are now", zone_reload},
+        {"reload", "[--policy]",
+                "take the pack's files as they are now; --policy: policy.d, "
+                "qubes.d and services, which makes another state of the zone",
+                zone_reload},
         {"enrol", ZONE_ENROL_ARGS, ZONE_ENROL_HELP, zone_enrol},
         {"challenge", ZONE_CHALLENGE_ARGS, ZONE_CHALLENGE_HELP, zone_challenge},
         {"answer", ZONE_ANSWER_ARGS, ZONE_ANSWER_HELP, zone_answer},

@@ -12,8 +12,14 @@
  * Handed over: bundles conf, qubes, policy and services; handles tpm and
  * programs.  Answer: MSG_FILE with the log on the control link, MSG_READY, and
  * then the process ends.
+ *
+ * With a bundle events (the log so far) the zone runs already and takes its
+ * policy, qubes and services anew: they are measured behind what the log says,
+ * as a round of their own.
  */
 #include "measure_files.h"
+
+#include "bundle.h"
 #include "role.h"
 #include "tpm.h"
 
@@ -22,6 +28,7 @@
 struct measure {
     struct tpm *tpm;
     struct buf log;
+    size_t extended; /* index of the last event that the PCR has */
 };
 
 static int measure_event(
@@ -29,11 +36,27 @@ static int measure_event(
 {
     struct measure *m = ctx;
     uint8_t digest[CRYPTO_SHA256_SIZE];
-    int r;
 
-    r = evidence_events_add(&m->log, e, digest, err);
-    if (r == 0)
-        r = tpm_pcr_extend(m->tpm, TPM_PCR_QAIR, digest, err);
+    return evidence_events_add(&m->log, e, digest, err);
+}
+
+/* Only a log that is written out is extended, so that no file which cannot be
+ * read or does not fit leaves the PCR between two states. */
+static int measure_extend(struct measure *m, struct err *err)
+{
+    struct evidence_log log;
+    struct evidence_log_event e;
+    struct span digest;
+    int r = evidence_log_open(buf_span(&m->log), &log, err);
+
+    while (r == 0 && (r = evidence_log_next(&log, &e, err)) == 1) {
+        r = 0;
+        if (e.index <= m->extended)
+            continue;
+        if (!evidence_log_digest(&e, EVIDENCE_ALG_SHA256, &digest))
+            return err_set(err, ERR_SYNTAX, "event without a digest");
+        r = tpm_pcr_extend(m->tpm, TPM_PCR_QAIR, digest.ptr, err);
+    }
     return r;
 }
 
@@ -56,48 +79,106 @@ static int measure_fresh(struct tpm *t, struct err *err)
     return r;
 }
 
-static int measure_all(const struct role *r, struct measure *m, struct err *err)
-{
-    static const struct {
-        const char *bundle, *kind, *prefix;
-    } bundles[] = {
-            {"conf", "conf", ""},
-            {"qubes", "qube", "qubes.d/"},
-            {"policy", "policy", "policy.d/"},
-            {"services", "service", "services/"},
-    };
-    struct measure_sink sink = {.event = measure_event, .ctx = m};
-    int fd, e = 0;
+static const struct {
+    const char *bundle, *kind, *prefix;
+    bool may_change;
+} bundles[] = {
+        {"conf", "conf", "", false},
+        {"qubes", "qube", "qubes.d/", true},
+        {"policy", "policy", "policy.d/", true},
+        {"services", "service", "services/", true},
+};
 
-    for (size_t i = 0; i < ARRAY_LEN(bundles) && e == 0; i++)
+static int measure_bundles(const struct role *r, struct measure *m,
+        bool is_change, struct err *err)
+{
+    struct measure_sink sink = {.event = measure_event, .ctx = m};
+    int e = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(bundles) && e == 0; i++) {
+        if (is_change && !bundles[i].may_change)
+            continue;
         e = measure_bundle(role_bundle(r, bundles[i].bundle), bundles[i].kind,
                 bundles[i].prefix, &sink, err);
-    fd = role_handle(r, "programs");
-    if (e == 0 && fd < 0)
-        e = err_set(err, ERR_STATE, "qaird gave no folder of programs");
+    }
+    return e;
+}
+
+static int measure_programs(
+        const struct role *r, struct measure *m, struct err *err)
+{
+    struct measure_sink sink = {.event = measure_event, .ctx = m};
+    int fd = role_handle(r, "programs");
+
+    if (fd < 0)
+        return err_set(err, ERR_STATE, "qaird gave no folder of programs");
+    return measure_folder(
+            fd, "program", "programs/", measure_program_name, &sink, err);
+}
+
+static int measure_start(struct role *r, struct measure *m, struct err *err)
+{
+    int e = measure_fresh(m->tpm, err);
+
     if (e == 0)
-        e = measure_folder(
-                fd, "program", "programs/", measure_program_name, &sink, err);
+        e = evidence_events_begin(&m->log, err);
+    if (e == 0)
+        e = measure_bundles(r, m, false, err);
+    if (e == 0)
+        e = measure_programs(r, m, err);
+    return e;
+}
+
+/* The log so far must be the whole truth, or what follows would hide it. */
+static int measure_continue(struct measure *m, struct span log,
+        unsigned *ret_round, struct err *err)
+{
+    CLEANUP(evidence_events_fini) struct evidence_events so_far = {0};
+    uint8_t pcr[TPM_DIGEST];
+    int e = evidence_events_parse(log, &so_far, err);
+
+    /* with the separators: one a round */
+    m->extended = so_far.n + so_far.rounds + 1;
+    if (e == 0)
+        e = tpm_pcr_read(m->tpm, TPM_PCR_QAIR, pcr, err);
+    if (e == 0 && memcmp(pcr, so_far.pcr, sizeof pcr) != 0)
+        e = err_set(err, ERR_STATE,
+                "PCR %d is not what this zone measured: restart the zone (a "
+                "zone with a hardware TPM: the machine)",
+                TPM_PCR_QAIR);
+    buf_append(&m->log, log);
+    *ret_round = so_far.rounds + 1;
+    return e;
+}
+
+static int measure_change(
+        struct role *r, struct measure *m, struct span log, struct err *err)
+{
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    unsigned round;
+    int e = measure_continue(m, log, &round, err);
+
+    if (e == 0)
+        e = evidence_events_change(&m->log, round, digest, err);
+    if (e == 0)
+        e = measure_bundles(r, m, true, err);
     return e;
 }
 
 static int measure_run(struct role *r, struct measure *m, struct err *err)
 {
+    struct bundle_iter events = bundle_iter_of(role_bundle(r, "events"));
     uint8_t digest[CRYPTO_SHA256_SIZE];
+    struct bundle_file log;
     int e;
 
     e = tpm_open(role_handle_take(r, "tpm"), true, &m->tpm, err);
     if (e == 0)
-        e = measure_fresh(m->tpm, err);
-    if (e == 0)
-        e = evidence_events_begin(&m->log, err);
-    if (e == 0)
-        e = measure_all(r, m, err);
+        e = bundle_next(&events, &log) ? measure_change(r, m, log.content, err)
+                                       : measure_start(r, m, err);
     if (e == 0)
         e = evidence_events_end(&m->log, digest, err);
-    if (e == 0)
-        e = tpm_pcr_extend(m->tpm, TPM_PCR_QAIR, digest, err);
-    return e;
+    return e ? e : measure_extend(m, err);
 }
 
 static int on_start(struct role *r, struct err *err)

@@ -134,9 +134,7 @@ void qaird_stop(struct qaird *q, int exit_code)
         struct qaird_role *r = &q->roles[i];
 
         r->timer = sd_event_source_disable_unref(r->timer);
-        r->io = sd_event_source_disable_unref(r->io);
-        if (r->control >= 0) /* a role ends with its control link */
-            (void)close(TAKE_FD(r->control));
+        qaird_role_end(r);
     }
     qaird_qube_stop_all(q);
     /* From the loop, since a caller may still be using what ends here. */
@@ -172,16 +170,18 @@ static int on_signal(
     (void)s;
     if (si->ssi_signo == SIGCHLD)
         qaird_reap(q);
-    else if (si->ssi_signo != SIGHUP)
+    else if (si->ssi_signo != SIGHUP && si->ssi_signo != SIGUSR1)
         qaird_stop(q, 0);
-    else if (!q->stopping)
+    else if (!q->stopping && si->ssi_signo == SIGHUP)
         reload_pack(q);
+    else if (!q->stopping)
+        qaird_change_begin(q);
     return 0;
 }
 
 static int watch_signals(struct qaird *q, struct err *err)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
 
     for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
         if (sd_event_add_signal(q->event, NULL, signals[i], on_signal, q) < 0)
@@ -201,6 +201,7 @@ static void block_signals(void)
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGUSR1);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -279,7 +280,7 @@ static void init(struct qaird *q)
     q->pack_ok = true;
     q->ready_fd = q->dir_fd = q->run_fd = q->lock_fd = q->tpm_listen = -1;
     for (size_t i = 0; i < BUNDLE_COUNT; i++)
-        q->bundle[i] = -1;
+        q->bundle[i] = q->change[i] = -1;
     for (size_t i = 0; i < FOLDER_COUNT; i++)
         q->folder[i] = -1;
     for (size_t i = 0; i < LISTENER_COUNT; i++)
@@ -338,7 +339,9 @@ static int serve(struct qaird *q)
 static int help(FILE *f)
 {
     (void)fprintf(f, "qaird [--programs DIR] [--ready-fd N] ZONEDIR\n"
-                     "runs one zone until SIGTERM; SIGHUP reads pack/ again\n");
+                     "runs one zone until SIGTERM; SIGHUP reads pack/ again,\n"
+                     "SIGUSR1 policy.d/, qubes.d/ and services/, and measures "
+                     "them\n");
     return f == stdout ? 0 : 2;
 }
 

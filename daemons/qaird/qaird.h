@@ -5,6 +5,7 @@
  *
  *   qaird.c          start order, signals, the end
  *   qaird_config.c   the zone's files into sealed bundles
+ *   qaird_change.c   policy, qubes and services taken anew while serving
  *   qaird_role.c     one role process: hand over, watch, restart, relink
  *   qaird_process.c  fork and exec with everything else closed
  *   qaird_tpm.c      software TPM, or the device
@@ -81,7 +82,9 @@ struct qaird {
     struct conf_zone *conf;
     struct conf_qubes qubes_conf;
     int bundle[BUNDLE_COUNT]; /* sealed memfds */
-    struct span services;     /* mapped */
+    int change[BUNDLE_COUNT]; /* read anew and being measured, or -1 */
+    bool changing;
+    struct span services; /* mapped */
     int folder[FOLDER_COUNT];
     int listener[LISTENER_COUNT];
     char listen_text[80]; /* "127.0.0.1:7400" as bound */
@@ -95,6 +98,8 @@ struct qaird {
     bool measured, serving, stopping;
     unsigned pack_reads; /* answers to SIGHUP, for `qair zone reload` */
     bool pack_ok;
+    unsigned policy_reads; /* answers to SIGUSR1 */
+    bool policy_ok;
     sd_event_source *stop_timer, *stop_defer;
     int exit_code;
 };
@@ -113,10 +118,21 @@ uint64_t qaird_now_ms(void);
 /* qaird_config.c */
 int qaird_config_load(struct qaird *q, struct err *err) MUST_CHECK;
 int qaird_config_reload_pack(struct qaird *q, struct err *err) MUST_CHECK;
+/* Policy, qubes and services as they are now, into q->change. */
+int qaird_config_read_change(struct qaird *q, struct err *err) MUST_CHECK;
+/* Puts q->change in force, for qaird itself too. */
+int qaird_config_take_change(struct qaird *q, struct err *err) MUST_CHECK;
 int qaird_config_folders(struct qaird *q, struct err *err) MUST_CHECK;
 int qaird_config_listen(struct qaird *q, struct err *err) MUST_CHECK;
 uid_t qaird_uid(const struct qaird *q, unsigned offset);
 const char *qaird_bundle_name(enum qaird_bundle b);
+
+/* qaird_change.c */
+void qaird_change_begin(struct qaird *q);
+/* keyd is gone and left the TPM. */
+void qaird_change_measure(struct qaird *q);
+/* qair-measure said ok, and left the longer log; or it did not. */
+void qaird_change_end(struct qaird *q, bool measured);
 
 /* qaird_process.c */
 struct qaird_exec {
@@ -144,6 +160,8 @@ void qaird_reap(struct qaird *q);
 /* qaird_role.c */
 void qaird_role_start(struct qaird *q, uint8_t role);
 void qaird_role_kill(struct qaird_role *r);
+/* By the end of its control link: it ends by itself. */
+void qaird_role_end(struct qaird_role *r);
 /* Sends the bundle to every running role that uses it. */
 void qaird_role_send_bundle(struct qaird *q, enum qaird_bundle b);
 int qaird_role_put(struct qaird_role *r, enum msg_type type, uint32_t id,

@@ -37,13 +37,14 @@ static const struct {
     const char *name;   /* as roles know it */
     const char *folder; /* NULL: not a folder */
     gather_want *want;
+    bool may_change; /* while the zone serves, measured anew */
 } bundles[BUNDLE_COUNT] = {
-        [BUNDLE_CONF] = {"conf", NULL, NULL},
-        [BUNDLE_QUBES] = {"qubes", "qubes.d", gather_conf},
-        [BUNDLE_POLICY] = {"policy", "policy.d", gather_policy},
-        [BUNDLE_SERVICES] = {"services", "services", gather_any},
-        [BUNDLE_PACK] = {"pack", "pack", gather_any},
-        [BUNDLE_EVENTS] = {"events", NULL, NULL},
+        [BUNDLE_CONF] = {"conf", NULL, NULL, false},
+        [BUNDLE_QUBES] = {"qubes", "qubes.d", gather_conf, true},
+        [BUNDLE_POLICY] = {"policy", "policy.d", gather_policy, true},
+        [BUNDLE_SERVICES] = {"services", "services", gather_any, true},
+        [BUNDLE_PACK] = {"pack", "pack", gather_any, false},
+        [BUNDLE_EVENTS] = {"events", NULL, NULL, false},
 };
 
 const char *qaird_bundle_name(enum qaird_bundle b)
@@ -70,9 +71,34 @@ static int load_conf(struct qaird *q, struct err *err)
     return rc;
 }
 
+/* What qaird itself goes by, of these bundles. */
+static int use_own(
+        struct qaird *q, const int bundle[BUNDLE_COUNT], struct err *err)
+{
+    struct conf_qubes fresh;
+    struct span qubes, services;
+    int rc = ipc_map(bundle[BUNDLE_QUBES], LIMIT_BUNDLE_MAX, &qubes, err);
+
+    if (rc < 0)
+        return rc;
+    rc = conf_qubes_parse(qubes, &fresh, err);
+    ipc_unmap(qubes);
+    if (rc < 0)
+        return rc;
+    rc = ipc_map(bundle[BUNDLE_SERVICES], LIMIT_BUNDLE_MAX, &services, err);
+    if (rc < 0) {
+        conf_qubes_fini(&fresh);
+        return rc;
+    }
+    conf_qubes_fini(&q->qubes_conf);
+    ipc_unmap(q->services);
+    q->qubes_conf = fresh;
+    q->services = services;
+    return 0;
+}
+
 int qaird_config_load(struct qaird *q, struct err *err)
 {
-    struct span qubes;
     int rc = load_conf(q, err);
 
     for (unsigned i = 0; i < BUNDLE_COUNT && rc == 0; i++) {
@@ -80,16 +106,7 @@ int qaird_config_load(struct qaird *q, struct err *err)
             rc = load_folder(
                     q, bundles[i].folder, bundles[i].want, &q->bundle[i], err);
     }
-    if (rc == 0)
-        rc = ipc_map(q->bundle[BUNDLE_QUBES], LIMIT_BUNDLE_MAX, &qubes, err);
-    if (rc < 0)
-        return rc;
-    rc = conf_qubes_parse(qubes, &q->qubes_conf, err);
-    ipc_unmap(qubes);
-    if (rc < 0)
-        return rc;
-    return ipc_map(
-            q->bundle[BUNDLE_SERVICES], LIMIT_BUNDLE_MAX, &q->services, err);
+    return rc == 0 ? use_own(q, q->bundle, err) : rc;
 }
 
 int qaird_config_reload_pack(struct qaird *q, struct err *err)
@@ -101,6 +118,42 @@ int qaird_config_reload_pack(struct qaird *q, struct err *err)
     (void)close(q->bundle[BUNDLE_PACK]);
     q->bundle[BUNDLE_PACK] = fd;
     return 0;
+}
+
+int qaird_config_read_change(struct qaird *q, struct err *err)
+{
+    struct conf_qubes qubes_conf;
+    struct span qubes;
+    int rc = 0;
+
+    for (unsigned i = 0; i < BUNDLE_COUNT && rc == 0; i++) {
+        if (bundles[i].may_change)
+            rc = load_folder(
+                    q, bundles[i].folder, bundles[i].want, &q->change[i], err);
+    }
+    /* Whatever cannot be used is refused before it is measured. */
+    if (rc == 0)
+        rc = ipc_map(q->change[BUNDLE_QUBES], LIMIT_BUNDLE_MAX, &qubes, err);
+    if (rc < 0)
+        return rc;
+    rc = conf_qubes_parse(qubes, &qubes_conf, err);
+    ipc_unmap(qubes);
+    if (rc == 0)
+        conf_qubes_fini(&qubes_conf);
+    return rc;
+}
+
+int qaird_config_take_change(struct qaird *q, struct err *err)
+{
+    int rc = use_own(q, q->change, err);
+
+    for (unsigned i = 0; i < BUNDLE_COUNT && rc == 0; i++) {
+        if (q->change[i] < 0)
+            continue;
+        buf_close_fd(&q->bundle[i]);
+        q->bundle[i] = TAKE_FD(q->change[i]);
+    }
+    return rc;
 }
 
 /* ---- folders that roles own ------------------------------------------ */

@@ -29,7 +29,8 @@ static const struct grant {
 } grants[MSG_ROLE_COUNT] = {
         [MSG_ROLE_MEASURE] = {.bundles = BIT(BUNDLE_CONF) | BIT(BUNDLE_QUBES) |
                                          BIT(BUNDLE_POLICY) |
-                                         BIT(BUNDLE_SERVICES),
+                                         BIT(BUNDLE_SERVICES) |
+                                         BIT(BUNDLE_EVENTS),
                 .folders = BIT(FOLDER_PROGRAMS),
                 .tpm = true,
                 .as_root = true},
@@ -133,9 +134,12 @@ static void hand_over(struct qaird_role *r)
     struct qaird *q = r->q;
 
     for (unsigned i = 0; i < BUNDLE_COUNT; i++) {
+        bool anew = r->role == MSG_ROLE_MEASURE && q->change[i] >= 0;
+
         if (g->bundles & BIT(i))
             (void)put_named(r, MSG_BUNDLE,
-                    qaird_bundle_name((enum qaird_bundle)i), q->bundle[i]);
+                    qaird_bundle_name((enum qaird_bundle)i),
+                    anew ? q->change[i] : q->bundle[i]);
     }
     for (unsigned i = 0; i < FOLDER_COUNT; i++) {
         if (g->folders & BIT(i))
@@ -205,6 +209,7 @@ static void on_events(struct qaird_role *r, uint32_t id, const void *body,
             rc = buf_store(f.content, q->run_fd, "events.bin", 0644, &err);
         ipc_unmap(f.content);
     }
+    buf_close_fd(&q->bundle[BUNDLE_EVENTS]);
     if (rc == 0)
         rc = ipc_seal(
                 buf_span(&out), "events", &q->bundle[BUNDLE_EVENTS], &err);
@@ -312,6 +317,13 @@ void qaird_role_kill(struct qaird_role *r)
         (void)kill(r->pid, SIGKILL);
 }
 
+void qaird_role_end(struct qaird_role *r)
+{
+    r->io = sd_event_source_disable_unref(r->io);
+    if (r->control >= 0)
+        (void)close(TAKE_FD(r->control));
+}
+
 static int on_restart(sd_event_source *s, uint64_t usec, void *user)
 {
     struct qaird_role *r = user;
@@ -354,9 +366,13 @@ static void log_death(const struct qaird_role *r, const siginfo_t *si)
 static void measure_ended(struct qaird_role *r, const siginfo_t *si)
 {
     struct qaird *q = r->q;
+    bool ok = si->si_code == CLD_EXITED && si->si_status == 0 &&
+              r->has_served && q->bundle[BUNDLE_EVENTS] >= 0;
 
-    if (si->si_code == CLD_EXITED && si->si_status == 0 && r->has_served &&
-            q->bundle[BUNDLE_EVENTS] >= 0) {
+    r->has_served = false;
+    if (q->changing) {
+        qaird_change_end(q, ok);
+    } else if (ok) {
         q->measured = true;
         qaird_step(q);
     } else if (q->conf->tpm == CONF_TPM_DEVICE || q->tpm_pid > 0) {
@@ -386,6 +402,10 @@ static void on_exit_of_role(const siginfo_t *si, void *user)
     }
     if (r->role == MSG_ROLE_MEASURE) {
         measure_ended(r, si);
+        return;
+    }
+    if (r->role == MSG_ROLE_KEYD && q->changing) {
+        qaird_change_measure(q);
         return;
     }
     log_death(r, si);

@@ -52,10 +52,12 @@ void qaird_status_write(struct qaird *q)
 
     buf_printf(&b,
             "{\"zone\":\"%s\",\"pid\":%d,\"state\":\"%s\",\"listen\":\"%s\","
-            "\"tpm\":\"%s\",\"pack_reads\":%u,\"pack_ok\":%s,\"roles\":[",
+            "\"tpm\":\"%s\",\"pack_reads\":%u,\"pack_ok\":%s,"
+            "\"policy_reads\":%u,\"policy_ok\":%s,\"roles\":[",
             q->conf->name, (int)getpid(), state_of(q), q->listen_text,
             q->conf->tpm == CONF_TPM_SWTPM ? "emulated" : "device",
-            q->pack_reads, q->pack_ok ? "true" : "false");
+            q->pack_reads, q->pack_ok ? "true" : "false", q->policy_reads,
+            q->policy_ok ? "true" : "false");
     put_roles(q, &b);
     buf_append_str(&b, "],\"qubes\":[");
     put_qubes(q, &b);

@@ -86,7 +86,9 @@ static void on_exit_of_swtpm(const siginfo_t *si, void *user)
     if (q->measured)
         qaird_log(q, "the software TPM ended and lost what was measured: keys "
                      "stay shut until the zone is started again");
-    qaird_role_kill(&q->roles[q->measured ? MSG_ROLE_KEYD : MSG_ROLE_MEASURE]);
+    if (q->measured)
+        qaird_role_kill(&q->roles[MSG_ROLE_KEYD]);
+    qaird_role_kill(&q->roles[MSG_ROLE_MEASURE]);
     q->tpm_timer = sd_event_source_disable_unref(q->tpm_timer);
     if (sd_event_add_time_relative(q->event, &q->tpm_timer, CLOCK_MONOTONIC,
                 RETRY_US, 0, on_retry, q) < 0)

@@ -8,7 +8,7 @@
 static bool is_same_file(
         const struct pack_event *want, const struct evidence_event *got)
 {
-    return span_eq_str(got->kind, want->kind) &&
+    return want->round == got->round && span_eq_str(got->kind, want->kind) &&
            span_eq_str(got->name, want->name);
 }
 

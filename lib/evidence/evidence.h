@@ -368,28 +368,41 @@ struct evidence_event {
     struct span name; /* printable ASCII: "policy.d/30-sign.policy" */
     uint8_t sha256[CRYPTO_SHA256_SIZE];
     uint64_t size;
+    unsigned round; /* reader: 0 at the start, N behind the Nth change */
 };
 
 /*
- * Writer, used by qair-measure: begin, add once per file, end.  Each appends
- * to log (whose cap the caller names) and gives the digest that PCR 14 of the
- * SHA-256 bank is to be extended with; begin extends nothing.
+ * Writer, used by qair-measure: begin, add once per file, end; and for each
+ * later change of the zone's files change, add once per file, end.  Each
+ * appends to log (whose cap the caller names) and gives the digest that PCR 14
+ * of the SHA-256 bank is to be extended with; begin extends nothing.
  */
 int evidence_events_begin(struct buf *log, struct err *err) MUST_CHECK;
 int evidence_events_add(struct buf *log, const struct evidence_event *e,
         uint8_t ret[static CRYPTO_SHA256_SIZE], struct err *err) MUST_CHECK;
-/* The separator: nothing is measured behind it. */
+/* The separator: what follows it can only be a change. */
 int evidence_events_end(struct buf *log, uint8_t ret[static CRYPTO_SHA256_SIZE],
         struct err *err) MUST_CHECK;
+/*
+ * The zone took its policy, qubes and services anew: what was measured of
+ * these kinds before counts no longer, what follows does.  round: 1 and up.
+ */
+#define EVIDENCE_KIND_CHANGE "change"
+int evidence_events_change(struct buf *log, unsigned round,
+        uint8_t ret[static CRYPTO_SHA256_SIZE], struct err *err) MUST_CHECK;
+/* Does e begin round + 1? */
+bool evidence_event_is_change(const struct evidence_event *e, unsigned round);
 
 struct evidence_events {
     size_t n;
-    struct evidence_event *event;    /* heap */
+    struct evidence_event *event;    /* heap; all rounds, in order */
+    unsigned rounds;                 /* changes after the start */
     uint8_t pcr[CRYPTO_SHA256_SIZE]; /* PCR 14 as the log gives it */
 };
 /*
  * Reader: header, tagged events of PCR 14 whose digest is the hash of their
- * data, no kind and name twice, one separator at the end, nothing else.
+ * data, no kind and name twice in a round, a separator at the end of each
+ * round, nothing else.
  */
 int evidence_events_parse(struct span log, struct evidence_events *ret,
         struct err *err) MUST_CHECK;

@@ -2,6 +2,7 @@
 /* The zone's own event log: docs/proto/evidence.md, section 3. */
 #include "evidence_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define HEADER_SIZE 65
@@ -9,6 +10,8 @@
     (8 + 2 + EVIDENCE_EVENT_KIND_MAX + 2 + EVIDENCE_EVENT_NAME_MAX +           \
             CRYPTO_SHA256_SIZE + 8)
 #define RECORD_MAX (4 + 4 + 4 + 2 + CRYPTO_SHA256_SIZE + 4 + DATA_MAX)
+
+#define CHANGE_NAME_MAX 24
 
 static const uint8_t separator[4];
 
@@ -110,10 +113,37 @@ int evidence_events_end(struct buf *log, uint8_t ret[static CRYPTO_SHA256_SIZE],
     return add_record(log, EVIDENCE_EV_SEPARATOR, SPAN_OF(separator), ret, err);
 }
 
+static int format_change(unsigned round, char ret[static CHANGE_NAME_MAX])
+{
+    return snprintf(ret, CHANGE_NAME_MAX, "reload-%u", round);
+}
+
+int evidence_events_change(struct buf *log, unsigned round,
+        uint8_t ret[static CRYPTO_SHA256_SIZE], struct err *err)
+{
+    char name[CHANGE_NAME_MAX];
+    struct evidence_event e = {.kind = span_str(EVIDENCE_KIND_CHANGE)};
+
+    (void)format_change(round, name);
+    e.name = span_str(name);
+    return evidence_events_add(log, &e, ret, err);
+}
+
+bool evidence_event_is_change(const struct evidence_event *e, unsigned round)
+{
+    static const uint8_t zero[CRYPTO_SHA256_SIZE];
+    char name[CHANGE_NAME_MAX];
+
+    (void)format_change(round + 1, name);
+    return span_eq_str(e->kind, EVIDENCE_KIND_CHANGE) &&
+           span_eq_str(e->name, name) && e->size == 0 &&
+           span_eq(SPAN_OF(e->sha256), SPAN_OF(zero));
+}
+
 static bool get_event(struct span data, struct evidence_event *ret)
 {
     struct wire_reader r = wire_reader_of(data), body;
-    struct evidence_event e;
+    struct evidence_event e = {.round = 0};
     uint32_t tag, size;
 
     if (!wire_get_u32le(&r, &tag) || tag != EVIDENCE_TAG ||
@@ -143,8 +173,10 @@ static int event_cmp(const void *va, const void *vb)
 {
     const struct evidence_event *const *a = va;
     const struct evidence_event *const *b = vb;
-    int c = span_cmp((*a)->kind, (*b)->kind);
+    int c = ((*a)->round > (*b)->round) - ((*a)->round < (*b)->round);
 
+    if (c == 0)
+        c = span_cmp((*a)->kind, (*b)->kind);
     return c ? c : span_cmp((*a)->name, (*b)->name);
 }
 
@@ -170,13 +202,31 @@ static int check_unique(const struct evidence_events *e, struct err *err)
     return r;
 }
 
+static int take_file(struct evidence_events *out, struct evidence_event *event,
+        struct err *err)
+{
+    struct evidence_event *grown;
+
+    if (out->n == EVIDENCE_EVENTS_MAX)
+        return err_set(err, ERR_LIMIT, "event log: more than %d files",
+                EVIDENCE_EVENTS_MAX);
+    grown = reallocarray(out->event, out->n + 1, sizeof(*grown));
+    if (!grown)
+        return err_set(err, ERR_MEMORY, "no memory for the event log");
+    event->round = out->rounds;
+    out->event = grown;
+    out->event[out->n++] = *event;
+    return 0;
+}
+
 static int take_record(struct evidence_events *out, bool *ended,
         const struct evidence_log_event *e, struct err *err)
 {
-    struct evidence_event *grown, event;
+    struct evidence_event event;
     struct span digest;
+    bool is_change;
 
-    if (*ended || e->pcr != EVIDENCE_ZONE_PCR ||
+    if (e->pcr != EVIDENCE_ZONE_PCR ||
             !evidence_log_digest(e, EVIDENCE_ALG_SHA256, &digest) ||
             evidence_log_check_data(e) != 0)
         return err_set(err, ERR_SYNTAX,
@@ -184,7 +234,7 @@ static int take_record(struct evidence_events *out, bool *ended,
                 "says",
                 e->index);
     crypto_sha256_two(SPAN_OF(out->pcr), digest, out->pcr);
-    if (e->type == EVIDENCE_EV_SEPARATOR) {
+    if (e->type == EVIDENCE_EV_SEPARATOR && !*ended) {
         *ended = true;
         return span_eq(e->data, SPAN_OF(separator))
                        ? 0
@@ -194,15 +244,16 @@ static int take_record(struct evidence_events *out, bool *ended,
     if (e->type != EVIDENCE_EV_EVENT_TAG || !get_event(e->data, &event))
         return err_set(err, ERR_SYNTAX, "event log: event %zu is not a file",
                 e->index);
-    if (out->n == EVIDENCE_EVENTS_MAX)
-        return err_set(err, ERR_LIMIT, "event log: more than %d files",
-                EVIDENCE_EVENTS_MAX);
-    grown = reallocarray(out->event, out->n + 1, sizeof(*grown));
-    if (!grown)
-        return err_set(err, ERR_MEMORY, "no memory for the event log");
-    out->event = grown;
-    out->event[out->n++] = event;
-    return 0;
+    is_change = span_eq_str(event.kind, EVIDENCE_KIND_CHANGE);
+    if (is_change != *ended ||
+            (is_change && !evidence_event_is_change(&event, out->rounds)))
+        return err_set(err, ERR_SYNTAX,
+                "event log: event %zu is out of place: a change begins behind "
+                "a separator, and nothing else does",
+                e->index);
+    out->rounds += is_change;
+    *ended = false;
+    return take_file(out, &event, err);
 }
 
 static int take_log(

@@ -60,6 +60,7 @@ struct pack_event {
     char name[EVIDENCE_EVENT_NAME_MAX + 1];
     uint8_t sha256[CRYPTO_SHA256_SIZE];
     uint64_t size;
+    unsigned round; /* as in struct evidence_event */
 };
 
 /* A state that the owner approved. */

@@ -236,6 +236,7 @@ static bool get_pcrs(struct statement_reader *r, struct pack_reference *f)
 static bool get_events(struct statement_reader *r, struct pack_reference *f)
 {
     const struct json_t *list;
+    unsigned round = 0;
     size_t n;
 
     if (!statement_get_array(r, "events", &list, &n) || n > EVIDENCE_EVENTS_MAX)
@@ -261,6 +262,8 @@ static bool get_events(struct statement_reader *r, struct pack_reference *f)
             return false;
         copy_text(e->kind, sizeof(e->kind), kind);
         copy_text(e->name, sizeof(e->name), name);
+        round += strcmp(e->kind, EVIDENCE_KIND_CHANGE) == 0;
+        e->round = round;
     }
     return true;
 }
@@ -274,37 +277,55 @@ struct evidence_values pack_values(const struct pack_reference *r)
     return v;
 }
 
+static struct evidence_event event_of(const struct pack_event *from)
+{
+    struct evidence_event e = {
+            .kind = span_str(from->kind),
+            .name = span_str(from->name),
+            .size = from->size,
+            .round = from->round,
+    };
+
+    memcpy(e.sha256, from->sha256, sizeof(e.sha256));
+    return e;
+}
+
+/* The log that these events came from. */
+static int write_log(
+        const struct pack_reference *r, struct buf *log, struct err *err)
+{
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    unsigned round = 0;
+    int rc = evidence_events_begin(log, err);
+
+    for (size_t i = 0; i < r->n_events && rc == 0; i++) {
+        struct evidence_event e = event_of(&r->event[i]);
+
+        if (e.round != round)
+            rc = evidence_events_end(log, digest, err);
+        round = e.round;
+        if (rc == 0)
+            rc = evidence_events_add(log, &e, digest, err);
+    }
+    return rc ? rc : evidence_events_end(log, digest, err);
+}
+
 int pack_check_events(const struct pack_reference *r, struct err *err)
 {
-    uint8_t pcr[CRYPTO_SHA256_SIZE] = {0}, digest[CRYPTO_SHA256_SIZE];
+    CLEANUP(evidence_events_fini) struct evidence_events events = {0};
+    CLEANUP(buf_fini) struct buf log = BUF_INIT(LIMIT_EVENT_LOG_MAX);
     struct evidence_values v = pack_values(r);
-    struct buf log = BUF_INIT(LIMIT_EVENT_LOG_MAX);
     struct span want;
-    int rc = 0;
+    int rc;
 
     if (!evidence_tpm_value(&r->selection, &v, EVIDENCE_ALG_SHA256,
                 EVIDENCE_ZONE_PCR, &want))
         return err_set(err, ERR_MISMATCH, "PCR %d of sha256 is not in it",
                 EVIDENCE_ZONE_PCR);
-    for (size_t i = 0; i < r->n_events && rc == 0; i++) {
-        struct evidence_event e = {
-                .kind = span_str(r->event[i].kind),
-                .name = span_str(r->event[i].name),
-                .size = r->event[i].size,
-        };
-
-        memcpy(e.sha256, r->event[i].sha256, sizeof(e.sha256));
-        buf_reset(&log);
-        rc = evidence_events_add(&log, &e, digest, err);
-        if (rc == 0)
-            crypto_sha256_two(SPAN_OF(pcr), SPAN_OF(digest), pcr);
-    }
+    rc = write_log(r, &log, err);
     if (rc == 0)
-        rc = evidence_events_end(&log, digest, err);
-    if (rc == 0)
-        crypto_sha256_two(SPAN_OF(pcr), SPAN_OF(digest), pcr);
-    buf_fini(&log);
-    if (rc == 0 && !span_eq(SPAN_OF(pcr), want))
+        rc = evidence_events_parse(buf_span(&log), &events, err);
+    if (rc == 0 && !span_eq(SPAN_OF(events.pcr), want))
         rc = err_set(err, ERR_MISMATCH, "its files do not give its PCR %d",
                 EVIDENCE_ZONE_PCR);
     return rc;

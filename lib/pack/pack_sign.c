@@ -200,6 +200,7 @@ static int take_events(
         memcpy(to->name, from->name.ptr, from->name.len);
         memcpy(to->sha256, from->sha256, sizeof(to->sha256));
         to->size = from->size;
+        to->round = from->round;
         f->n_events = i + 1;
     }
     evidence_events_fini(&events);

@@ -383,6 +383,45 @@ static void test_other_order(void **state)
     assert_int_equal(out.finding[0].reason, APPRAISE_ORDER);
 }
 
+/* The owner's `reload --policy`, or anybody's: a state of its own. */
+static void load_policy_while_running(const char *content)
+{
+    machine_change(&server.machine, 1);
+    machine_measure(
+            &server.machine, "policy", "policy.d/30-sign.policy", content);
+    machine_close(&server.machine);
+}
+
+static void test_policy_loaded_while_running(void **state)
+{
+    (void)state;
+    load_policy_while_running("* * a b allow\n");
+    run();
+    assert_not_approved();
+    assert_int_equal(out.n_findings, 2);
+    assert_int_equal(out.finding[0].reason, APPRAISE_FILE_EXTRA);
+    assert_string_equal(out.finding[0].claim, "reload-1");
+    assert_string_equal(out.finding[1].claim, "policy.d/30-sign.policy");
+}
+
+/* An approved change, and the same files after a start: two states. */
+static void test_approved_change_is_not_an_approved_start(void **state)
+{
+    (void)state;
+    load_policy_while_running("* * a b allow\n");
+    pack_free(pack);
+    pack = estate_pack(&server, FIXTURE_NOW - 50);
+    in.zone = pack_zone(pack, span_str("server"));
+    in.reference = pack_reference(pack, span_str("server"), FIXTURE_NOW);
+    run();
+    assert_true(out.accept);
+    machine_boot_golden(&server.machine);
+    run();
+    assert_not_approved();
+    assert_int_equal(out.finding[0].reason, APPRAISE_FILE_MISSING);
+    assert_string_equal(out.finding[0].claim, "reload-1");
+}
+
 static void test_more_findings_than_fit(void **state)
 {
     char name[32];
@@ -500,6 +539,8 @@ int main(void)
             T(test_missing_and_extra_files),
             T(test_kind_counts),
             T(test_other_order),
+            T(test_policy_loaded_while_running),
+            T(test_approved_change_is_not_an_approved_start),
             T(test_more_findings_than_fit),
             T(test_nothing_approved),
             T(test_reference_of_another_zone),

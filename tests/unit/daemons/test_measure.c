@@ -22,6 +22,7 @@ struct world {
     char dir[64];
     struct driver d;
     struct buf log;
+    bool again; /* the zone runs: log is handed over as what was measured */
 };
 
 static void write_file(
@@ -105,6 +106,11 @@ static int run_with(struct world *w, const char *policy, bool with_programs)
     driver_bundle(&w->d, "qubes", qubes, 2);
     driver_bundle(&w->d, "policy", policies, 2);
     driver_bundle(&w->d, "services", services, 1);
+    if (w->again) {
+        const struct driver_file events[] = {{"events", buf_span(&w->log)}};
+
+        driver_bundle(&w->d, "events", events, 1);
+    }
     driver_begin(&w->d);
     buf_reset(&w->log);
     type = driver_get(w->d.control, &body, &fds, NULL);
@@ -264,6 +270,70 @@ static void test_link_inside_the_folder_is_followed(void **state)
     world_free(&w);
 }
 
+/* The zone takes its policy anew, twice; the TPM and the log agree. */
+static void test_change_is_measured_behind_the_start(void **state)
+{
+    struct evidence_events events;
+    struct world w = world_new();
+    uint8_t pcr[32], sha256[32];
+    struct err err;
+
+    (void)state;
+    assert_int_equal(run(&w, "allow\n"), 0);
+    w.again = true;
+    assert_int_equal(run(&w, "allow\n"), 0);
+    assert_int_equal(run(&w, "deny\n"), 0);
+    assert_int_equal(evidence_events_parse(buf_span(&w.log), &events, &err), 0);
+    assert_int_equal(events.rounds, 2);
+    /* 2 qubes, 2 of policy, 1 service, and the change itself */
+    assert_int_equal(events.n, 8 + 2 * 6);
+    crypto_sha256(span_str("deny\n"), sha256);
+    assert_true(span_eq_str(events.event[17].name, "policy.d/30-sign.policy"));
+    assert_memory_equal(events.event[17].sha256, sha256, 32);
+    read_pcr(pcr);
+    assert_memory_equal(pcr, events.pcr, 32);
+    evidence_events_fini(&events);
+    world_free(&w);
+}
+
+/* The new round would stand behind a past that it hides. */
+static void test_change_behind_a_log_that_is_not_the_whole_truth(void **state)
+{
+    static const uint8_t digest[32] = {1};
+    struct world w = world_new();
+    uint8_t before[32], after[32];
+    struct tpm *t = NULL;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(run(&w, "allow\n"), 0);
+    assert_int_equal(tpm_open(swtpm_connect(&chip), false, &t, &err), 0);
+    assert_int_equal(tpm_pcr_extend(t, TPM_PCR_QAIR, digest, &err), 0);
+    tpm_close(t);
+    read_pcr(before);
+    w.again = true;
+    assert_int_not_equal(run(&w, "allow\n"), 0);
+    read_pcr(after);
+    assert_memory_equal(before, after, 32);
+    world_free(&w);
+}
+
+static void test_change_behind_a_broken_log(void **state)
+{
+    struct world w = world_new();
+    uint8_t before[32], after[32];
+
+    (void)state;
+    assert_int_equal(run(&w, "allow\n"), 0);
+    read_pcr(before);
+    w.again = true;
+    w.log.len--;
+    assert_int_not_equal(run(&w, "allow\n"), 0);
+    read_pcr(after);
+    assert_memory_equal(before, after, 32);
+    world_free(&w);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +343,10 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_what_cannot_be_measured_ends_the_start),
             cmocka_unit_test(test_no_programs_no_start),
             cmocka_unit_test(test_link_inside_the_folder_is_followed),
+            cmocka_unit_test(test_change_is_measured_behind_the_start),
+            cmocka_unit_test(
+                    test_change_behind_a_log_that_is_not_the_whole_truth),
+            cmocka_unit_test(test_change_behind_a_broken_log),
     };
     int failed;
 

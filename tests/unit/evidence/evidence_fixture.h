@@ -39,6 +39,7 @@ void machine_boot(struct machine *m);
 void machine_measure(struct machine *m, const char *kind, const char *name,
         const char *content);
 void machine_close(struct machine *m);
+void machine_change(struct machine *m, unsigned round);
 /* boot, four files, close. */
 void machine_boot_golden(struct machine *m);
 /* The evidence blob for a binder, appended without any check. */

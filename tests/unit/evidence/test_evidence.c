@@ -239,6 +239,84 @@ static void test_file_measured_twice(void **state)
     assert_log_refused();
 }
 
+/* The same file again, in a round of its own. */
+static void test_change_begins_a_round(void **state)
+{
+    struct evidence_events events;
+    struct evidence_pcrs pcrs;
+
+    (void)state;
+    machine_change(&machine, 1);
+    machine_measure(&machine, "policy", "policy.d/30-sign.policy", "");
+    machine_close(&machine);
+    machine_change(&machine, 2);
+    machine_close(&machine);
+    assert_int_equal(
+            evidence_events_parse(buf_span(&machine.log), &events, NULL), 0);
+    assert_int_equal(events.n, 7);
+    assert_int_equal(events.rounds, 2);
+    assert_int_equal(events.event[1].round, 0);
+    assert_int_equal(events.event[5].round, 1);
+    assert_true(span_eq_str(events.event[5].name, "policy.d/30-sign.policy"));
+    assert_memory_equal(events.pcr, machine.pcr, 32);
+    assert_int_equal(evidence_log_replay(buf_span(&machine.log),
+                             EVIDENCE_ALG_SHA256, &pcrs, NULL),
+            0);
+    assert_memory_equal(pcrs.value[EVIDENCE_ZONE_PCR], machine.pcr, 32);
+    evidence_events_fini(&events);
+}
+
+static void test_change_that_is_not_closed(void **state)
+{
+    (void)state;
+    machine_change(&machine, 1);
+    assert_log_refused();
+}
+
+static void test_change_within_a_round(void **state)
+{
+    (void)state;
+    machine_change(&machine, 1);
+    machine_change(&machine, 2);
+    machine_close(&machine);
+    assert_log_refused();
+}
+
+static void test_change_before_the_start_was_closed(void **state)
+{
+    (void)state;
+    machine_boot(&machine);
+    machine_change(&machine, 1);
+    machine_close(&machine);
+    assert_log_refused();
+}
+
+static void test_change_out_of_count(void **state)
+{
+    (void)state;
+    machine_change(&machine, 2);
+    machine_close(&machine);
+    assert_log_refused();
+}
+
+static void test_change_of_another_form(void **state)
+{
+    (void)state;
+    machine_measure(&machine, "change", "reload-1", "x");
+    machine_close(&machine);
+    assert_log_refused();
+}
+
+static void test_file_measured_twice_in_a_round(void **state)
+{
+    (void)state;
+    machine_change(&machine, 1);
+    machine_measure(&machine, "policy", "a", "x");
+    machine_measure(&machine, "policy", "a", "y");
+    machine_close(&machine);
+    assert_log_refused();
+}
+
 static void test_padding_is_not_canonical(void **state)
 {
     (void)state;
@@ -429,6 +507,13 @@ int main(void)
             T(test_file_behind_the_separator),
             T(test_two_separators),
             T(test_file_measured_twice),
+            T(test_change_begins_a_round),
+            T(test_change_that_is_not_closed),
+            T(test_change_within_a_round),
+            T(test_change_before_the_start_was_closed),
+            T(test_change_out_of_count),
+            T(test_change_of_another_form),
+            T(test_file_measured_twice_in_a_round),
             T(test_padding_is_not_canonical),
             T(test_renamed_file_is_refused),
             T(test_names_that_are_refused),
