@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* qair attest: evidence, its appraisal, and approving a state. */
 #include "appraise.h"
+#include "attest_change.h"
 #include "cli.h"
 #include "pack_load.h"
 #include "pack_options.h"
@@ -294,7 +295,8 @@ static int attest_verify(struct cli *cli, int argc, char **argv)
 
 /* What is approved now, and what changes against the approval in force. */
 static int print_approval(const struct pack *p, const struct pack_zone *z,
-        const struct evidence *e, struct appraise_input *in, struct err *err)
+        const struct evidence *e, bool ahead, struct appraise_input *in,
+        struct err *err)
 {
     CLEANUP(evidence_events_fini) struct evidence_events v = {0};
     static struct appraisal a;
@@ -303,10 +305,10 @@ static int print_approval(const struct pack *p, const struct pack_zone *z,
     if (r != 0)
         return r;
     in->reference = pack_reference(p, span_str(z->name), in->time);
-    (void)printf("zone %s%s, measured:\n", z->name,
-            z->emulated ? " (emulated)" : "");
+    (void)printf("zone %s%s, %s:\n", z->name, z->emulated ? " (emulated)" : "",
+            ahead ? "when it has taken its files anew" : "measured");
     print_files(&v);
-    if (!in->reference)
+    if (ahead || !in->reference)
         return 0;
     appraise(in, &a);
     (void)printf(a.accept ? "no change against the state approved before\n"
@@ -383,6 +385,7 @@ static int write_reference(const struct pack_options *o,
 static int reference(const struct pack_options *o, struct err *err)
 {
     CLEANUP(loaded_fini) struct loaded l = {0};
+    CLEANUP(attest_change_fini) struct attest_change change = {.pcr = {0}};
     CLEANUP(crypto_key_free_ptr) struct crypto_key *owner = NULL;
     CLEANUP(pack_free_ptr) struct pack *p = NULL;
     struct appraise_input in = {.time = (uint64_t)time(NULL)};
@@ -395,8 +398,10 @@ static int reference(const struct pack_options *o, struct err *err)
     if (r != 0)
         return r;
     r = check_genuine(&in, err);
+    if (r == 0 && o->change)
+        r = attest_change(&l.e, o->change, &change, err);
     if (r == 0)
-        r = print_approval(p, in.zone, &l.e, &in, err);
+        r = print_approval(p, in.zone, &l.e, o->change != NULL, &in, err);
     if (r == 0)
         r = write_reference(o, owner, p, in.zone, &l.e, in.time, err);
     if (r == 0)
@@ -407,7 +412,8 @@ static int reference(const struct pack_options *o, struct err *err)
 static int attest_reference(struct cli *cli, int argc, char **argv)
 {
     unsigned need = PACK_OPT_OWNER_KEY | PACK_OPT_PACK;
-    unsigned may = need | PACK_OPT_STATE | PACK_OPT_EXPIRES | PACK_OPT_BINDER;
+    unsigned may = need | PACK_OPT_STATE | PACK_OPT_EXPIRES | PACK_OPT_BINDER |
+                   PACK_OPT_CHANGE;
     struct pack_options o;
     struct err err = {0};
     int r = pack_options_parse(cli, argc, argv, may, need, 1, &o);
@@ -426,9 +432,10 @@ static const struct cli_verb verbs[] = {
                 attest_verify},
         {"reference",
                 "EVIDENCE --owner-key FILE --pack DIR [--state NAME] "
-                "[--expires TIME] [--binder HEX]",
+                "[--expires TIME] [--binder HEX] [--change ZONEDIR]",
                 "approve the state that evidence shows, as 'golden'; prints "
-                "what was measured",
+                "what was measured.  --change: ahead, the state in which "
+                "'zone reload --policy' with the files of ZONEDIR puts it",
                 attest_reference},
         {0},
 };

@@ -26,6 +26,7 @@ static const struct {
         {PACK_OPT_STATE, "state", 1, offsetof(struct pack_options, state)},
         {PACK_OPT_ADDRESS, "address", 1,
                 offsetof(struct pack_options, address)},
+        {PACK_OPT_CHANGE, "change", 1, offsetof(struct pack_options, change)},
         {PACK_OPT_EXPIRES, "expires", 1, -1},
         {PACK_OPT_BINDER, "binder", 1, -1},
         {PACK_OPT_JSON, "json", 0, -1},

@@ -19,11 +19,12 @@ enum pack_option {
     PACK_OPT_JSON = 1 << 10,     /* --json */
     PACK_OPT_HARDWARE = 1 << 11, /* --hardware */
     PACK_OPT_REPLACE = 1 << 12,  /* --replace */
+    PACK_OPT_CHANGE = 1 << 13,   /* --change ZONEDIR */
 };
 
 struct pack_options {
     const char *pack, *owner, *owner_key, *challenge, *output, *ca, *state,
-            *address;
+            *address, *change;
     uint64_t expires;   /* 0: never */
     uint8_t binder[32]; /* as given, else SHA-256("qair-reference-1") */
     bool has_binder, json, hardware, replace;

@@ -17,7 +17,7 @@
  * policy, qubes and services anew: they are measured behind what the log says,
  * as a round of their own.
  */
-#include "measure_files.h"
+#include "measure_programs.h"
 
 #include "bundle.h"
 #include "role.h"
@@ -30,15 +30,6 @@ struct measure {
     struct buf log;
     size_t extended; /* index of the last event that the PCR has */
 };
-
-static int measure_event(
-        void *ctx, const struct evidence_event *e, struct err *err)
-{
-    struct measure *m = ctx;
-    uint8_t digest[CRYPTO_SHA256_SIZE];
-
-    return evidence_events_add(&m->log, e, digest, err);
-}
 
 /* Only a log that is written out is extended, so that no file which cannot be
  * read or does not fit leaves the PCR between two states. */
@@ -79,59 +70,27 @@ static int measure_fresh(struct tpm *t, struct err *err)
     return r;
 }
 
-static const struct {
-    const char *bundle, *kind, *prefix;
-    bool may_change;
-} bundles[] = {
-        {"conf", "conf", "", false},
-        {"qubes", "qube", "qubes.d/", true},
-        {"policy", "policy", "policy.d/", true},
-        {"services", "service", "services/", true},
-};
-
-static int measure_bundles(const struct role *r, struct measure *m,
-        bool is_change, struct err *err)
-{
-    struct measure_sink sink = {.event = measure_event, .ctx = m};
-    int e = 0;
-
-    for (size_t i = 0; i < ARRAY_LEN(bundles) && e == 0; i++) {
-        if (is_change && !bundles[i].may_change)
-            continue;
-        e = measure_bundle(role_bundle(r, bundles[i].bundle), bundles[i].kind,
-                bundles[i].prefix, &sink, err);
-    }
-    return e;
-}
-
-static int measure_programs(
-        const struct role *r, struct measure *m, struct err *err)
-{
-    struct measure_sink sink = {.event = measure_event, .ctx = m};
-    int fd = role_handle(r, "programs");
-
-    if (fd < 0)
-        return err_set(err, ERR_STATE, "qaird gave no folder of programs");
-    return measure_folder(
-            fd, "program", "programs/", measure_program_name, &sink, err);
-}
-
 static int measure_start(struct role *r, struct measure *m, struct err *err)
 {
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    int fd = role_handle(r, "programs");
     int e = measure_fresh(m->tpm, err);
 
+    if (e == 0 && fd < 0)
+        e = err_set(err, ERR_STATE, "qaird gave no folder of programs");
     if (e == 0)
         e = evidence_events_begin(&m->log, err);
+    for (size_t i = 0; i < EVIDENCE_FOLDERS && e == 0; i++)
+        e = evidence_events_add_bundle(&m->log, &evidence_folders[i],
+                role_bundle(r, evidence_folders[i].bundle), err);
     if (e == 0)
-        e = measure_bundles(r, m, false, err);
-    if (e == 0)
-        e = measure_programs(r, m, err);
-    return e;
+        e = measure_programs(fd, &m->log, err);
+    return e ? e : evidence_events_end(&m->log, digest, err);
 }
 
 /* The log so far must be the whole truth, or what follows would hide it. */
-static int measure_continue(struct measure *m, struct span log,
-        unsigned *ret_round, struct err *err)
+static int measure_check_past(
+        struct measure *m, struct span log, struct err *err)
 {
     CLEANUP(evidence_events_fini) struct evidence_events so_far = {0};
     uint8_t pcr[TPM_DIGEST];
@@ -146,29 +105,24 @@ static int measure_continue(struct measure *m, struct span log,
                 "PCR %d is not what this zone measured: restart the zone (a "
                 "zone with a hardware TPM: the machine)",
                 TPM_PCR_QAIR);
-    buf_append(&m->log, log);
-    *ret_round = so_far.rounds + 1;
     return e;
 }
 
 static int measure_change(
         struct role *r, struct measure *m, struct span log, struct err *err)
 {
-    uint8_t digest[CRYPTO_SHA256_SIZE];
-    unsigned round;
-    int e = measure_continue(m, log, &round, err);
+    struct span bundle[EVIDENCE_FOLDERS];
+    int e = measure_check_past(m, log, err);
 
-    if (e == 0)
-        e = evidence_events_change(&m->log, round, digest, err);
-    if (e == 0)
-        e = measure_bundles(r, m, true, err);
-    return e;
+    for (size_t i = 0; i < EVIDENCE_FOLDERS; i++)
+        bundle[i] = role_bundle(r, evidence_folders[i].bundle);
+    buf_append(&m->log, log);
+    return e ? e : evidence_events_add_round(&m->log, bundle, err);
 }
 
 static int measure_run(struct role *r, struct measure *m, struct err *err)
 {
     struct bundle_iter events = bundle_iter_of(role_bundle(r, "events"));
-    uint8_t digest[CRYPTO_SHA256_SIZE];
     struct bundle_file log;
     int e;
 
@@ -176,8 +130,6 @@ static int measure_run(struct role *r, struct measure *m, struct err *err)
     if (e == 0)
         e = bundle_next(&events, &log) ? measure_change(r, m, log.content, err)
                                        : measure_start(r, m, err);
-    if (e == 0)
-        e = evidence_events_end(&m->log, digest, err);
     return e ? e : measure_extend(m, err);
 }
 

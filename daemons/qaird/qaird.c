@@ -147,7 +147,7 @@ void qaird_stop(struct qaird *q, int exit_code)
 
 /* ---- signals --------------------------------------------------------- */
 
-static void reload_pack(struct qaird *q)
+void qaird_reload_pack(struct qaird *q)
 {
     struct err err;
     int rc = qaird_config_reload_pack(q, &err);
@@ -173,7 +173,7 @@ static int on_signal(
     else if (si->ssi_signo != SIGHUP && si->ssi_signo != SIGUSR1)
         qaird_stop(q, 0);
     else if (!q->stopping && si->ssi_signo == SIGHUP)
-        reload_pack(q);
+        qaird_reload_pack(q);
     else if (!q->stopping)
         qaird_change_begin(q);
     return 0;

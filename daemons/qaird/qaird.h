@@ -114,6 +114,7 @@ void qaird_stop(struct qaird *q, int exit_code);
 /* A child ended; goes on with the start or the stop where it waited. */
 void qaird_step(struct qaird *q);
 uint64_t qaird_now_ms(void);
+void qaird_reload_pack(struct qaird *q);
 
 /* qaird_config.c */
 int qaird_config_load(struct qaird *q, struct err *err) MUST_CHECK;

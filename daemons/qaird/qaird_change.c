@@ -65,6 +65,9 @@ void qaird_change_end(struct qaird *q, bool measured)
         qaird_log(q, "policy not taken: %s", err.msg);
     for (size_t i = 0; ok && i < ARRAY_LEN(order); i++)
         qaird_role_send_bundle(q, order[i]);
+    /* An approval that was given ahead counts from now on. */
+    if (ok)
+        qaird_reload_pack(q);
     qaird_role_start(q, MSG_ROLE_KEYD);
     if (ok)
         qaird_log(q, "policy, qubes and services taken and measured");

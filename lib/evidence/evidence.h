@@ -390,6 +390,30 @@ int evidence_events_end(struct buf *log, uint8_t ret[static CRYPTO_SHA256_SIZE],
 #define EVIDENCE_KIND_CHANGE "change"
 int evidence_events_change(struct buf *log, unsigned round,
         uint8_t ret[static CRYPTO_SHA256_SIZE], struct err *err) MUST_CHECK;
+/* What of a zone is measured as bundles, in this order. */
+#define EVIDENCE_FOLDERS 4
+struct evidence_folder {
+    const char *bundle; /* bundle.h: its name */
+    const char *folder; /* in the zone's directory; "" is the directory */
+    const char *kind;
+    bool may_change; /* while the zone runs */
+};
+extern const struct evidence_folder evidence_folders[EVIDENCE_FOLDERS];
+/* One file, as FOLDER/NAME. */
+int evidence_events_add_file(struct buf *log, const char *kind,
+        const char *folder, struct span name,
+        const uint8_t sha256[static CRYPTO_SHA256_SIZE], uint64_t size,
+        struct err *err) MUST_CHECK;
+/* Each file of a bundle, in its order. */
+int evidence_events_add_bundle(struct buf *log, const struct evidence_folder *f,
+        struct span bundle, struct err *err) MUST_CHECK;
+/*
+ * A whole round behind a log that is complete: the change, the files of those
+ * bundles that may change (by the order above), the separator.
+ */
+int evidence_events_add_round(struct buf *log,
+        const struct span bundle[static EVIDENCE_FOLDERS], struct err *err)
+        MUST_CHECK;
 /* Does e begin round + 1? */
 bool evidence_event_is_change(const struct evidence_event *e, unsigned round);
 

@@ -27,7 +27,7 @@ rm server/qubes.d/bad.conf
 
 # Nothing changed, and yet it is another state: the log says that it was read.
 ok "the server takes its policy anew" qair -z server zone reload --policy
-refuses "its state is not the approved one" "server" \
+refuses "its state is not the approved one" "refused by" \
     sign work release artefact x.json
 run "qair -z server attest evidence -o server.evidence"
 refuses "the appraisal names the change" "reload-1" \
@@ -50,11 +50,24 @@ ok "a third change" qair -z server zone reload --policy
 approve server
 ok "signs again" wait_until 20 signs
 
+echo '# another change' >>server/policy.d/30-sign.policy
+run "qair -z server attest evidence -o server.evidence"
+ok "the owner approves a change ahead" \
+    qair attest reference server.evidence --change server \
+    --owner-key owner/owner.key --pack owner/pack
+run "cp -r owner/pack/. server/pack/ && cp -r owner/pack/. thin/pack/"
+ok "the server goes over into it" qair -z server zone reload --policy
+run "qair -z thin zone reload"
+ok "and signs at once" wait_until 10 signs
+run "qair -z server attest evidence -o server.evidence"
+ok "in a state that the owner knows" \
+    qair attest verify server.evidence --pack owner/pack
+
 restart() {
     qair -z "$1" zone stop && qair -z "$1" zone start
 }
 ok "a restart begins a new log" restart server
-refuses "whose state is another one again" "server" \
+refuses "whose state is another one again" "refused by" \
     sign work release artefact x.json
 approve server
 ok "and signs when it is approved" wait_until 20 signs
