@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store_private.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,30 +28,39 @@ static int try_open(int dirfd, const char *path, int flags)
     return openat(dirfd, path, flags | O_CLOEXEC | O_NOFOLLOW);
 }
 
-/* The smallest width of at least min in folder "NNN.p"; 0 when none. */
-static unsigned smallest_width(int dirfd, const char *folder, unsigned min)
+struct width {
+    unsigned min, best; /* best: 0 when none */
+};
+
+static int look_at_width(
+        int dirfd, const char *name, void *ctx, struct err *err)
 {
+    struct width *w = ctx;
+    uint64_t n;
+
+    (void)dirfd;
+    (void)err;
+    if (text_parse_u64(span_str(name), &n) && n >= w->min &&
+            n < MERKLE_TILE_WIDTH && (w->best == 0 || n < w->best))
+        w->best = (unsigned)n;
+    return 0;
+}
+
+/* The smallest width of at least min in folder "NNN.p"; 0 when none. */
+static int smallest_width(int dirfd, const char *folder, unsigned min,
+        unsigned *ret, struct err *err)
+{
+    CLEANUP(buf_close_fd)
     int fd = openat(dirfd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    unsigned best = 0;
-    struct dirent *e;
-    DIR *d;
+    struct width w = {.min = min};
+    int r = 0;
 
-    if (fd < 0)
-        return 0;
-    d = fdopendir(fd);
-    if (d == NULL) {
-        close(fd);
-        return 0;
-    }
-    while ((e = readdir(d)) != NULL) {
-        uint64_t w;
-
-        if (text_parse_u64(span_str(e->d_name), &w) && w >= min &&
-                w < MERKLE_TILE_WIDTH && (best == 0 || w < best))
-            best = (unsigned)w;
-    }
-    closedir(d);
-    return best;
+    if (fd >= 0)
+        r = buf_each_entry(fd, look_at_width, &w, err);
+    else if (errno != ENOENT)
+        r = err_errno(err, "folder");
+    *ret = w.best;
+    return r ? err_prefix(err, r, "log: %s", folder) : 0;
 }
 
 /*
@@ -66,6 +74,7 @@ int store_file_find(int dirfd, int level, uint64_t n, unsigned width, int flags,
 
     for (int attempt = 0; attempt < 100; attempt++) {
         unsigned w;
+        int r;
 
         merkle_tile_path(level, n, width, ret_path);
         *ret_fd = try_open(dirfd, ret_path, flags);
@@ -76,7 +85,9 @@ int store_file_find(int dirfd, int level, uint64_t n, unsigned width, int flags,
         if (*ret_fd >= 0)
             return 0;
         snprintf(folder, sizeof folder, "%s.p", ret_path);
-        w = smallest_width(dirfd, folder, width);
+        r = smallest_width(dirfd, folder, width, &w, err);
+        if (r != 0)
+            return r;
         if (w == 0)
             break;
         merkle_tile_path(level, n, w, ret_path);

@@ -15,7 +15,6 @@
  */
 #include "store_private.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,30 +25,26 @@
 #define BUNDLE_MAX                                                             \
     ((size_t)MERKLE_TILE_WIDTH * (LIMIT_LOG_ENTRY_MAX + (size_t)2))
 
+static int remove_entry(int dirfd, const char *name, void *ctx, struct err *err)
+{
+    (void)ctx;
+    (void)err;
+    (void)unlinkat(dirfd, name, 0); /* what stays is written over */
+    return 0;
+}
+
 static int clean_tmp(struct store *s, struct err *err)
 {
-    struct dirent *e;
-    DIR *d;
-    int fd;
+    CLEANUP(buf_close_fd) int fd = -1;
+    int r;
 
     if (mkdirat(s->dirfd, "tmp", 0755) < 0 && errno != EEXIST)
         return err_errno(err, "log: mkdir tmp");
     fd = openat(
             s->dirfd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    d = fd < 0 ? NULL : fdopendir(fd);
-    if (d == NULL) {
-        int r = err_errno(err, "log: open tmp");
-
-        if (fd >= 0)
-            close(fd);
-        return r;
-    }
-    while ((e = readdir(d)) != NULL) {
-        if (e->d_name[0] != '.')
-            (void)unlinkat(fd, e->d_name, 0);
-    }
-    closedir(d);
-    return 0;
+    r = fd < 0 ? err_errno(err, "open")
+               : buf_each_entry(fd, remove_entry, NULL, err);
+    return r ? err_prefix(err, r, "log: tmp") : 0;
 }
 
 /* ---- the tree before the journal -------------------------------------- */
