@@ -4,6 +4,7 @@
 #include "pack_enrol.h"
 #include "pack_load.h"
 #include "pack_options.h"
+#include "pack_revoke.h"
 #include "pack_store.h"
 #include "statement.h"
 
@@ -357,6 +358,8 @@ static const struct cli_verb verbs[] = {
                 "sign a zone's release key into the pack; FILE is what 'qair "
                 "key create' prints",
                 pack_add_key},
+        {"revoke", "zone|key NAME --owner-key FILE --pack DIR",
+                "take a zone or a release key back", pack_revoke},
         {"show", "--pack DIR [--owner FILE] [--json]",
                 "verify the pack and list what it says", pack_show},
         {0},

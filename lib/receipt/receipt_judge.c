@@ -190,6 +190,8 @@ static enum receipt_result check_key(struct judge *j)
             !span_eq_str(s->custody, k->custody))
         return NO("key %s is for profile %s in custody %s", k->name, k->profile,
                 k->custody);
+    if (k->revoked)
+        return NO("the owner has revoked key %s", k->name);
     if (!pack_key_valid(k, s->time))
         return NO("key %s was not valid at the time of signing", k->name);
     j->key = k;
