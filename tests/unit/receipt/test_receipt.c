@@ -460,7 +460,7 @@ static void revoked_zones_and_keys_are_not_believed(void **state)
     scene.key.revoked = true;
     scene_pack(&scene);
     j = judge(buf_span(&text), FIXTURE_ARTEFACT);
-    assert_caught(&j, RECEIPT_KEY, "not valid");
+    assert_caught(&j, RECEIPT_KEY, "revoked");
     scene.key.revoked = false;
     scene.thin.zone.revoked = true;
     scene_pack(&scene);
