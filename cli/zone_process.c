@@ -15,6 +15,7 @@
 
 #define STATUS_MAX (256u << 10)
 #define LOG_FILE   "run/qaird.log"
+#define LOG_MAX    (16 << 20)
 #define POLL_MS    10
 #define READY_FD   3
 
@@ -96,6 +97,18 @@ int zone_process_run(const struct cli *cli, struct err *err)
     return err_errno(err, "%s", path);
 }
 
+/* One former log beside the present one, both bounded: roles bound their rate.
+ */
+static void keep_small(const char *path)
+{
+    char old[PATH_MAX + 8];
+    struct stat st;
+
+    (void)snprintf(old, sizeof(old), "%s.old", path);
+    if (lstat(path, &st) == 0 && st.st_size > LOG_MAX)
+        (void)rename(path, old);
+}
+
 static int open_log(const struct cli *cli, int *ret, struct err *err)
 {
     char path[PATH_MAX];
@@ -108,6 +121,7 @@ static int open_log(const struct cli *cli, int *ret, struct err *err)
     rc = path_of(cli, LOG_FILE, path, sizeof(path), err);
     if (rc < 0)
         return rc;
+    keep_small(path);
     fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0)
         return err_errno(err, "%s", path);

@@ -55,13 +55,6 @@ enum call_plan {
 
 struct qube;
 
-/* Of records that a source can cause without being allowed anything. */
-struct quota {
-    unsigned used;
-    unsigned left_out; /* since the last one that was recorded */
-    uint64_t at;       /* monotonic second of the last look */
-};
-
 struct call {
     LIST_ENTRY(call) entry;
     struct calld *d;
@@ -122,9 +115,9 @@ struct qube {
     sd_event_source *io;
     sd_event_source *timer;
     sd_event_source *burial;
-    unsigned asking;  /* its own calls that are being set up */
-    unsigned running; /* services in it */
-    struct quota refusals;
+    unsigned asking;      /* its own calls that are being set up */
+    unsigned running;     /* services in it */
+    struct rate refusals; /* that are recorded */
     bool port_used[LIMIT_CALLS_PER_SOURCE];
     int port_key[LIMIT_CALLS_PER_SOURCE]; /* to end its key session, or -1 */
     char why[CALLD_REASON_MAX + 1];       /* it broke */
@@ -142,7 +135,7 @@ struct calld {
     /* Of other zones, as they came; in the last all that find no place. */
     struct {
         char zone[LIMIT_ZONE_NAME_MAX + 1];
-        struct quota refusals;
+        struct rate refusals;
     } peers[LIMIT_ZONES_MAX];
     uint64_t log_size; /* of the newest record known durable */
     uint8_t log_root[MSG_DIGEST];

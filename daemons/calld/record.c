@@ -6,27 +6,15 @@
 #include <stdio.h>
 #include <time.h>
 
-static bool quota_take(struct quota *q, unsigned *ret_left_out)
+static bool take(struct rate *r, unsigned *ret_left_out)
 {
     struct timespec t;
-    uint64_t now, gone;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    now = (uint64_t)t.tv_sec;
-    gone = now - q->at;
-    q->used = gone < q->used ? q->used - (unsigned)gone : 0;
-    q->at = now;
-    if (q->used >= CALLD_REFUSALS_BURST) {
-        q->left_out++;
-        return false;
-    }
-    q->used++;
-    *ret_left_out = q->left_out;
-    q->left_out = 0;
-    return true;
+    return rate_take(r, (uint64_t)t.tv_sec, CALLD_REFUSALS_BURST, ret_left_out);
 }
 
-static struct quota *quota_of_peer(struct calld *d, const char *zone)
+static struct rate *rate_of_peer(struct calld *d, const char *zone)
 {
     size_t i = 0;
 
@@ -41,9 +29,9 @@ static struct quota *quota_of_peer(struct calld *d, const char *zone)
 bool record_may_refuse(struct call *c)
 {
     if (c->origin == CALL_OF_QUBE)
-        return quota_take(&c->source->refusals, &c->left_out);
+        return take(&c->source->refusals, &c->left_out);
     if (c->origin == CALL_OF_ZONE)
-        return quota_take(quota_of_peer(c->d, c->peer_zone), &c->left_out);
+        return take(rate_of_peer(c->d, c->peer_zone), &c->left_out);
     return true; /* the owner fills no own disk by surprise */
 }
 

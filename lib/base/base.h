@@ -10,6 +10,7 @@
  *   attr.h    attributes, TAKE_PTR, cleanup helpers
  *   err.h     the one list of error codes, and a message for a person
  *   limit.h  every bound on what a peer may choose, each with its reason
+ *   rate.h    how often somebody may make us do a thing
  *   span.h    borrowed bytes, constant-time comparison
  *   wire.h    the one reader and the one writer of binary formats
  *   text.h    hex, base64, decimal, names: strict in, canonical out
@@ -21,6 +22,7 @@
 #include "attr.h"
 #include "err.h"
 #include "limit.h"
+#include "rate.h"
 #include "secret.h"
 #include "span.h"
 #include "text.h"

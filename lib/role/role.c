@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LOG_BURST 500 /* lines at once, then one a second: 50 MB a month */
+
 /* ---- small things ---------------------------------------------------- */
 
 uint64_t role_now(void)
@@ -40,10 +42,20 @@ static void log_line(const struct role *r, const char *fmt, va_list ap)
             msg_role_name(r->spec->role), r->zone, safe);
 }
 
+/* Peers can cause lines; they must not fill a disk with them. */
 void role_log(const struct role *r, const char *fmt, ...)
 {
+    static struct rate lines; /* a process is one role */
+    struct timespec t = {.tv_sec = 0};
+    unsigned left_out;
     va_list ap;
 
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    if (!rate_take(&lines, (uint64_t)t.tv_sec, LOG_BURST, &left_out))
+        return;
+    if (left_out > 0)
+        (void)dprintf(STDERR_FILENO, "qair-%s(%s): %u lines left out\n",
+                msg_role_name(r->spec->role), r->zone, left_out);
     va_start(ap, fmt);
     log_line(r, fmt, ap);
     va_end(ap);
