@@ -297,11 +297,10 @@ static json_t *answer_allow(
 
 static json_t *target_text(const struct policy_target *t)
 {
-    if (t->dispvm && t->text.len == 0)
-        return json_string("@dispvm");
-    if (is_dom0(t))
-        return json_string("dom0");
-    return json_sprintf("%s%.*s", t->dispvm ? "@dispvm:" : "", S(t->text));
+    char text[POLICY_TARGET_TEXT_MAX];
+
+    return policy_target_format(t, text, sizeof(text)) ? json_string(text)
+                                                       : NULL;
 }
 
 static json_t *answer_ask(

@@ -56,3 +56,17 @@ size_t policy_rule_count(const struct policy *p)
 {
     return p->n_rules;
 }
+
+struct span policy_rule_file(const struct policy *p, size_t i)
+{
+    return p->rules[i].file;
+}
+
+bool policy_rule_has_service(
+        const struct policy *p, size_t i, struct span service)
+{
+    uint32_t of_rule = p->rules[i].service;
+
+    return of_rule == p->any ||
+           of_rule == policy_words_find(&p->words, "", service);
+}

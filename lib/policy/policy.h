@@ -38,6 +38,24 @@
 struct policy_file {
     struct span name;
     struct span text;
+    unsigned root; /* for a finder: which folder it lies in */
+};
+
+/*
+ * Where includes come from on a Qubes host, whose rules may lie in several
+ * folders and include what lies outside.  root is that of the file at the top
+ * of the chain of includes, POLICY_ROOT_COMPAT below !compat-4.0.  One file
+ * has one address as long as the parse lasts, however it is spelled.
+ */
+#define POLICY_ROOT_COMPAT 1000u
+struct policy_finder {
+    void *ctx;
+    int (*file)(void *ctx, unsigned root, struct span path,
+            const struct policy_file **ret, struct err *err) MUST_CHECK;
+    /* Files at the top of a folder; the list is the finder's. */
+    int (*dir)(void *ctx, unsigned root, struct span path,
+            const struct policy_file *const **ret, size_t *ret_n,
+            struct err *err) MUST_CHECK;
 };
 
 struct policy_files {
@@ -46,6 +64,8 @@ struct policy_files {
     /* What !compat-4.0 reads: names are SERVICE or SERVICE+ARG. */
     const struct policy_file *compat;
     size_t n_compat;
+    const char *no_compat; /* why that cannot be read; NULL: it can */
+    const struct policy_finder *finder; /* NULL: includes are among files */
 };
 
 struct policy;
@@ -64,6 +84,10 @@ struct policy *policy_new_broken(const char *reason) MUST_CHECK;
 void policy_free(struct policy *p);
 void policy_free_ptr(struct policy **p);
 size_t policy_rule_count(const struct policy *p);
+/* The file of rule i, and whether it can match a request of service NAME. */
+struct span policy_rule_file(const struct policy *p, size_t i);
+bool policy_rule_has_service(
+        const struct policy *p, size_t i, struct span service);
 
 /* ---- system ----------------------------------------------------------- */
 
@@ -174,6 +198,20 @@ void policy_eval(const struct policy *p, const struct policy_system *s,
 bool policy_ask_next(const struct policy_result *r,
         const struct policy_system *s, size_t *pos, struct policy_target *ret)
         MUST_CHECK;
+
+/* "NAME", "dom0", "@dispvm:NAME" or "@dispvm"; false when it does not fit. */
+#define POLICY_TARGET_TEXT_MAX 80
+bool policy_target_format(const struct policy_target *t, char *ret, size_t cap)
+        MUST_CHECK;
+
+/*
+ * A person's answer to an ask: the request is judged again, with the policy
+ * and the system of now, and choice, a candidate as policy_target_format wrote
+ * it, must still be offered.  ret is an allow or a deny.
+ */
+void policy_choose(const struct policy *p, const struct policy_system *s,
+        const struct policy_request *request, struct span choice,
+        struct policy_result *ret);
 
 /*
  * A relayed call's service, "TRANSPORT+TARGET+SERVICE+ARG", from the decided

@@ -99,16 +99,13 @@ static bool is_loop(const struct policy_result *r, const struct policy_query *q)
                            span_eq_str(text, "@adminvm")));
 }
 
-static void allow(const struct policy_query *q, const struct policy_rule *rule,
-        struct policy_result *r)
+/* named: the template of a disposable was spelled out. */
+static void settle(const struct policy_query *q, const struct policy_rule *rule,
+        bool named, struct policy_result *r)
 {
     const char *file = (const char *)rule->file.ptr;
     int len = (int)rule->file.len;
 
-    const struct policy_token *token =
-            rule->redirect.text.ptr ? &rule->redirect : &q->target;
-
-    r->target = policy_target_of(q, token);
     if (!r->target.qube) {
         policy_result_deny(r, POLICY_CLASS_POLICY,
                 "%.*s:%u allows, but no such target exists", len, file,
@@ -118,8 +115,7 @@ static void allow(const struct policy_query *q, const struct policy_rule *rule,
                 "%.*s:%u allows only targets that run already", len, file,
                 rule->line);
         r->notify = rule->notify;
-    } else if (token->kind == POLICY_TOKEN_DISPVM_NAME &&
-               !r->target.qube->template_for_dispvms) {
+    } else if (named && !r->target.qube->template_for_dispvms) {
         policy_result_deny(r, POLICY_CLASS_POLICY,
                 "%.*s:%u allows, but '%.*s' is no template of disposables", len,
                 file, rule->line, (int)r->target.qube->name.len,
@@ -134,6 +130,16 @@ static void allow(const struct policy_query *q, const struct policy_rule *rule,
                 file, rule->line);
         route_remote(r);
     }
+}
+
+static void allow(const struct policy_query *q, const struct policy_rule *rule,
+        struct policy_result *r)
+{
+    const struct policy_token *token =
+            rule->redirect.text.ptr ? &rule->redirect : &q->target;
+
+    r->target = policy_target_of(q, token);
+    settle(q, rule, token->kind == POLICY_TOKEN_DISPVM_NAME, r);
 }
 
 static void apply(const struct policy_query *q, const struct policy_rule *rule,
@@ -176,6 +182,87 @@ void policy_eval(const struct policy *p, const struct policy_system *s,
 
     if (policy_query_init(&q, p, s, request, ret))
         decide(&q, ret);
+}
+
+/* ---- a person's answer -----------------------------------------------------
+ */
+
+/* The candidate that choice names, among those of r. */
+static bool find_choice(const struct policy_query *q,
+        const struct policy_result *r, struct span choice,
+        struct policy_target *ret, bool *ret_named)
+{
+    struct policy_token token;
+    struct policy_target t, wanted;
+    size_t pos = 0;
+
+    if (!policy_token_parse(choice, POLICY_PLACE_REQUEST, &token))
+        return false;
+    wanted = policy_target_of(q, &token);
+    while (wanted.qube && policy_ask_next(r, q->system, &pos, &t)) {
+        bool plain = t.dispvm && t.text.len == 0;
+
+        if (t.qube != wanted.qube || t.dispvm != wanted.dispvm ||
+                plain != (token.kind == POLICY_TOKEN_DISPVM))
+            continue;
+        *ret = t;
+        *ret_named = token.kind == POLICY_TOKEN_DISPVM_NAME;
+        if (plain)
+            ret->text = q->source->default_dispvm;
+        return true;
+    }
+    return false;
+}
+
+void policy_choose(const struct policy *p, const struct policy_system *s,
+        const struct policy_request *request, struct span choice,
+        struct policy_result *ret)
+{
+    const struct policy_rule *rule;
+    struct policy_target target;
+    struct policy_query q;
+    bool named;
+    char safe[48];
+
+    if (!policy_query_init(&q, p, s, request, ret))
+        return;
+    rule = find_rule(&q);
+    decide(&q, ret);
+    if (ret->verdict == POLICY_DENY)
+        return;
+    if (ret->verdict == POLICY_ALLOW) {
+        policy_result_deny(ret, POLICY_CLASS_POLICY,
+                "the policy changed while the question was open");
+        return;
+    }
+    if (!find_choice(&q, ret, choice, &target, &named)) {
+        text_format_safe(choice, safe, sizeof(safe));
+        policy_result_deny(ret, POLICY_CLASS_POLICY,
+                "%.*s:%u asks, and '%s' is not among what it offers",
+                (int)ret->rule_file.len, ret->rule_file.ptr, ret->rule_line,
+                safe);
+        return;
+    }
+    ret->target = target;
+    settle(&q, rule, named, ret);
+    if (ret->verdict == POLICY_ALLOW)
+        (void)snprintf(ret->reason, sizeof(ret->reason),
+                "allowed by the person whom %.*s:%u asks",
+                (int)ret->rule_file.len, ret->rule_file.ptr, ret->rule_line);
+}
+
+bool policy_target_format(const struct policy_target *t, char *ret, size_t cap)
+{
+    int n;
+
+    if (t->dispvm && t->text.len == 0)
+        n = snprintf(ret, cap, "@dispvm");
+    else if (!t->dispvm && t->qube && span_eq_str(t->qube->name, "dom0"))
+        n = snprintf(ret, cap, "dom0");
+    else
+        n = snprintf(ret, cap, "%s%.*s", t->dispvm ? "@dispvm:" : "",
+                (int)t->text.len, t->text.ptr);
+    return n > 0 && (size_t)n < cap;
 }
 
 /* ---- explanation ----------------------------------------------------------

@@ -26,8 +26,8 @@ struct frame {
     struct span name; /* copy that outlives the parse */
     unsigned depth;
     unsigned line;
-    bool compat;  /* the include chain began in the legacy folder */
-    bool service; /* old form: lines without service and argument */
+    unsigned root; /* where the include chain began */
+    bool service;  /* old form: lines without service and argument */
     struct span of_service, of_argument;
 };
 
@@ -48,8 +48,9 @@ static int fail(const struct parse *ps, const struct frame *f, int code,
 }
 
 static const struct policy_file *find_file(
-        const struct parse *ps, bool compat, struct span name)
+        const struct parse *ps, unsigned root, struct span name)
 {
+    bool compat = root == POLICY_ROOT_COMPAT;
     const struct policy_file *v = compat ? ps->files->compat : ps->files->files;
     size_t n = compat ? ps->files->n_compat : ps->files->n_files;
 
@@ -96,6 +97,8 @@ static int open_file(struct parse *ps, const struct frame *up,
     f->file = file;
     f->depth = up ? up->depth + 1 : 0;
     f->line = 0;
+    if (!up)
+        f->root = file->root;
     ps->bytes += file->text.len + 1;
     r = check_frame(ps, f);
     if (r < 0)
@@ -111,6 +114,34 @@ static int cmp_file(const void *a, const void *b)
             (*(const struct policy_file *const *)b)->name);
 }
 
+/* Is it one of a folder's "*.policy"?  base is its name there. */
+static int is_taken(const struct parse *ps, struct span base, bool *ret)
+{
+    char safe[64];
+
+    *ret = base.len > 0 && base.ptr[0] != '.' &&
+           policy_name_has_suffix(base, ".policy");
+    if (!*ret || policy_name_is_file(base))
+        return 0;
+    text_format_safe(base, safe, sizeof(safe));
+    return err_set(ps->err, ERR_SYNTAX,
+            "%s: a policy file's name may have only a-z 0-9 _ . -", safe);
+}
+
+static int read_sorted(struct parse *ps, const struct frame *up,
+        const struct policy_file **files, size_t n)
+{
+    int r = 0;
+
+    qsort(files, n, sizeof(struct policy_file *), cmp_file);
+    for (size_t i = 0; i < n && r == 0; i++) {
+        struct frame f = {.root = up ? up->root : 0};
+
+        r = open_file(ps, up, files[i], &f);
+    }
+    return r;
+}
+
 /*
  * All of a folder's "*.policy", sorted by name.  dir is empty or ends in '/'.
  * ERR_NOT_FOUND when no file at all lies there.
@@ -123,37 +154,52 @@ static int read_dir(struct parse *ps, const struct frame *up, struct span dir)
             calloc(all->n_files + 1, sizeof(struct policy_file *));
     bool exists = dir.len == 0;
     size_t n = 0;
-    int r = 0;
 
     if (!taken)
         return err_set(ps->err, ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < all->n_files; i++) {
         struct span name = all->files[i].name;
-        struct span base = policy_name_in_dir(name, dir);
+        bool take;
+        int r = is_taken(ps, policy_name_in_dir(name, dir), &take);
 
+        if (r < 0)
+            return r;
         exists |= policy_name_has_prefix(name, dir);
-        if (base.len == 0 || base.ptr[0] == '.' ||
-                !policy_name_has_suffix(base, ".policy"))
-            continue;
-        if (!policy_name_is_file(base)) {
-            char safe[64];
-
-            text_format_safe(name, safe, sizeof(safe));
-            return err_set(ps->err, ERR_SYNTAX,
-                    "%s: a policy file's name may have only a-z 0-9 _ . -",
-                    safe);
-        }
-        taken[n++] = &all->files[i];
+        if (take)
+            taken[n++] = &all->files[i];
     }
-    if (!exists)
-        return ERR_NOT_FOUND;
-    qsort(taken, n, sizeof(struct policy_file *), cmp_file);
-    for (size_t i = 0; i < n && r == 0; i++) {
-        struct frame f = {0};
+    return exists ? read_sorted(ps, up, taken, n) : ERR_NOT_FOUND;
+}
 
-        r = open_file(ps, up, taken[i], &f);
+/* The same of a folder that the finder lists. */
+static int read_found_dir(
+        struct parse *ps, const struct frame *f, struct span path)
+{
+    const struct policy_finder *finder = ps->files->finder;
+    const struct policy_file *const *list = NULL;
+    CLEANUP(buf_free_ptr) const struct policy_file **taken = NULL;
+    size_t n_list = 0, n = 0;
+    struct err why = {.code = 0};
+    int r = finder->dir(finder->ctx, f->root, path, &list, &n_list, &why);
+
+    if (r < 0)
+        return fail(ps, f, r, "%s", why.msg);
+    taken = calloc(n_list + 1, sizeof(struct policy_file *));
+    if (!taken)
+        return fail(ps, f, ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < n_list; i++) {
+        struct span name = list[i]->name;
+        const uint8_t *slash = memrchr(name.ptr, '/', name.len);
+        size_t dir = slash ? (size_t)(slash - name.ptr) + 1 : 0;
+        bool take;
+
+        r = is_taken(ps, SPAN(name.ptr + dir, name.len - dir), &take);
+        if (r < 0)
+            return r;
+        if (take)
+            taken[n++] = list[i];
     }
-    return r;
+    return read_sorted(ps, f, taken, n);
 }
 
 /* ---- directives --------------------------------------------------------- */
@@ -172,21 +218,38 @@ static int resolve(const struct parse *ps, const struct frame *f,
     return 0;
 }
 
+static int find_include(const struct parse *ps, const struct frame *f,
+        struct span path, const struct policy_file **ret)
+{
+    const struct policy_finder *finder = ps->files->finder;
+    struct span name = SPAN_EMPTY;
+    struct err why = {.code = 0};
+    char buf[PATH_CAP];
+    int r;
+
+    if (finder) {
+        r = finder->file(finder->ctx, f->root, path, ret, &why);
+        return r < 0 ? fail(ps, f, r, "%s", why.msg) : 0;
+    }
+    r = resolve(ps, f, path, buf, &name);
+    if (r < 0)
+        return r;
+    *ret = find_file(ps, f->root, name);
+    if (!*ret)
+        return fail(ps, f, ERR_SYNTAX, "no file '%.*s' to include",
+                (int)path.len, path.ptr);
+    return 0;
+}
+
 static int include_file(struct parse *ps, const struct frame *f,
         struct span path, struct frame *next)
 {
-    const struct policy_file *file;
-    struct span name = SPAN_EMPTY;
-    char buf[PATH_CAP];
-    int r = resolve(ps, f, path, buf, &name);
+    const struct policy_file *file = NULL;
+    int r = find_include(ps, f, path, &file);
 
     if (r < 0)
         return r;
-    file = find_file(ps, f->compat, name);
-    if (!file)
-        return fail(ps, f, ERR_SYNTAX, "no file '%.*s' to include",
-                (int)path.len, path.ptr);
-    next->compat = f->compat;
+    next->root = f->root;
     return open_file(ps, f, file, next);
 }
 
@@ -205,8 +268,11 @@ static int do_include_dir(
 {
     struct span dir = SPAN_EMPTY;
     char buf[PATH_CAP];
-    int r = resolve(ps, f, words[1], buf, &dir);
+    int r;
 
+    if (ps->files->finder)
+        return read_found_dir(ps, f, words[1]);
+    r = resolve(ps, f, words[1], buf, &dir);
     if (r < 0)
         return r;
     if (dir.len > 0) { /* PATH_CAP leaves room: the path was shorter */
@@ -358,9 +424,11 @@ static int do_compat(
     (void)words;
     if (!list)
         return fail(ps, f, ERR_MEMORY, "out of memory");
+    if (ps->files->no_compat)
+        return fail(ps, f, ERR_SYNTAX, "%s", ps->files->no_compat);
     n = list_legacy(ps, list);
     for (size_t i = 0; i < n && r == 0; i++) {
-        struct frame next = {.compat = true,
+        struct frame next = {.root = POLICY_ROOT_COMPAT,
                 .service = true,
                 .of_service = list[i].service,
                 .of_argument = list[i].argument};

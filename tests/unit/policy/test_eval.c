@@ -594,6 +594,96 @@ static void test_doubts(void **state)
     policy_system_free(s);
 }
 
+/* ---- a person's answer --------------------------------------------------- */
+
+static void a_choice_must_be_offered_by_the_policy_of_now(void **state)
+{
+    static const struct {
+        const char *rules;
+        const char *source, *target, *choice;
+        enum policy_verdict verdict;
+        const char *why;
+    } rows[] = {
+            {"s * work @anyvm ask\n", "work", "vault", "vault", POLICY_ALLOW,
+                    "allowed by the person whom 50-test.policy:1 asks"},
+            {"s * work @anyvm ask\n", "work", "vault", "rem1", POLICY_ALLOW,
+                    "allowed by the person"},
+            {"s * work @anyvm ask\n", "work", "vault", "@dispvm:dvm",
+                    POLICY_ALLOW, "allowed by the person"},
+            {"s * work @anyvm ask\n", "work", "vault", "@dispvm", POLICY_DENY,
+                    "'@dispvm' is not among"},
+            {"s * work @anyvm ask target=@dispvm\n", "work", "vault", "@dispvm",
+                    POLICY_ALLOW, "allowed by the person"},
+            {"s * work @anyvm ask target=@dispvm\n", "work", "vault",
+                    "@dispvm:dvm", POLICY_DENY, "not among"},
+            {"s * work @anyvm ask target=rem1\n", "work", "vault", "vault",
+                    POLICY_DENY, "'vault' is not among"},
+            {"s * work @anyvm ask target=nobody\n", "work", "vault", "nobody",
+                    POLICY_DENY, "not among"},
+            {"s * work @anyvm ask\n", "work", "vault", "dom0", POLICY_DENY,
+                    "'dom0' is not among"},
+            {"s * work * ask\n", "work", "vault", "dom0", POLICY_ALLOW, ""},
+            {"s * work * ask\n", "work", "vault", "@adminvm", POLICY_ALLOW, ""},
+            {"s * work @anyvm ask\n", "work", "vault", "work", POLICY_DENY,
+                    "'work' is not among"},
+            {"s * work @anyvm ask\n", "work", "vault", "hidden", POLICY_DENY,
+                    "not among"},
+            {"s * work @anyvm ask\n", "work", "vault", "", POLICY_DENY,
+                    "'' is not among"},
+            {"s * work @anyvm ask\n", "work", "vault", "@anyvm", POLICY_DENY,
+                    "'@anyvm' is not among"},
+            {"s * work @anyvm ask\n", "work", "vault", "vault\n", POLICY_DENY,
+                    "'vault\\x0a' is not among"},
+            {"s * work @anyvm ask autostart=no\n", "work", "vault", "vault",
+                    POLICY_DENY, "'vault' is not among"},
+            {"s * work @anyvm ask target=lost\n", "work", "vault", "lost",
+                    POLICY_DENY, "neither a zone nor a relay"},
+            /* The rules changed while the question was open. */
+            {"s * work @anyvm deny\n", "work", "vault", "vault", POLICY_DENY,
+                    "denied by 50-test.policy:1"},
+            {"s * work @anyvm allow\n", "work", "vault", "vault", POLICY_DENY,
+                    "changed while the question was open"},
+    };
+    struct policy_system *s = make_system();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct policy_request request = {
+                .source = span_str(rows[i].source),
+                .target = span_str(rows[i].target),
+                .service = span_str("s")};
+        struct policy *p = parse_text(rows[i].rules);
+        struct policy_result r;
+
+        policy_choose(p, s, &request, span_str(rows[i].choice), &r);
+        if (r.verdict != rows[i].verdict || !strstr(r.reason, rows[i].why))
+            fail_msg("row %zu: %d, %s", i, (int)r.verdict, r.reason);
+        if (r.verdict == POLICY_ALLOW)
+            assert_non_null(r.target.qube);
+        policy_free(p);
+    }
+    policy_system_free(s);
+}
+
+static void a_chosen_disposable_is_named_by_its_template(void **state)
+{
+    const struct policy_request request = {.source = span_str("work"),
+            .target = span_str("vault"),
+            .service = span_str("s")};
+    struct policy *p = parse_text("s * work @anyvm ask target=@dispvm\n");
+    struct policy_system *s = make_system();
+    char text[POLICY_TARGET_TEXT_MAX];
+    struct policy_result r;
+
+    (void)state;
+    policy_choose(p, s, &request, span_str("@dispvm"), &r);
+    assert_true(policy_target_format(&r.target, text, sizeof(text)));
+    assert_string_equal(text, "@dispvm:dvm");
+    assert_false(policy_target_format(&r.target, text, strlen(text)));
+    policy_free(p);
+    policy_system_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -607,6 +697,8 @@ int main(void)
             cmocka_unit_test(test_explain_tells_of_every_rule),
             cmocka_unit_test(test_doubts),
             cmocka_unit_test(test_index_agrees_with_plain_search),
+            cmocka_unit_test(a_choice_must_be_offered_by_the_policy_of_now),
+            cmocka_unit_test(a_chosen_disposable_is_named_by_its_template),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
