@@ -26,7 +26,7 @@ int channel_call(struct channel *ch, struct span envelope, int fd,
     if (rc == 0)
         rc = channel_stream_attach(s, fd);
     if (rc == 0)
-        rc = channel_h2_request(ch, s);
+        rc = channel_request_send(ch, s);
     if (rc != 0) {
         channel_stream_detach(s);
         return rc;
@@ -58,7 +58,7 @@ int channel_call_serve(struct channel *ch, uint32_t stream, int fd,
     int rc = channel_stream_attach(s, fd);
     if (rc != 0)
         return rc;
-    rc = channel_h2_respond(ch, s, true);
+    rc = channel_request_respond(ch, s, true);
     if (rc != 0) {
         s->fd = -1;
         (void)epoll_ctl(ch->epoll, EPOLL_CTL_DEL, fd, NULL);
@@ -79,7 +79,7 @@ int channel_call_refuse(struct channel *ch, uint32_t stream, struct span where,
         return ERR_NOT_FOUND;
     text_format_safe(where, s->where, sizeof(s->where));
     text_format_safe(reason, s->reason, sizeof(s->reason));
-    int rc = channel_h2_respond(ch, s, false);
+    int rc = channel_request_respond(ch, s, false);
     if (rc != 0)
         return rc;
     s->answered = true;

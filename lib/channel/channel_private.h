@@ -7,7 +7,10 @@
  *   channel_round.c     rounds of attestation, first and later ones
  *   channel_deadline.c  when something is due, and what happens then
  *   channel_call.c      calls, as the room's user sees them
- *   channel_h2.c        HTTP/2 frames <-> streams (nghttp2)
+ *   channel_h2.c        the HTTP/2 session (nghttp2; channel_h2.h)
+ *   channel_request.c   requests, responses, resets
+ *   channel_flow.c      bodies and their windows
+ *   channel_guard.c     floods
  *   channel_stream.c    streams <-> local sockets
  *
  * channel_tls.h, channel_attest.h and channel_frame.h know nothing of it.
@@ -185,14 +188,21 @@ size_t channel_h2_pull(struct channel *ch, uint8_t *ret, size_t cap);
 bool channel_h2_is_over(const struct channel *ch);
 bool channel_h2_wants_write(const struct channel *ch);
 void channel_h2_ping(struct channel *ch);
-int channel_h2_request(struct channel *ch, struct channel_stream *s) MUST_CHECK;
+
+/* ---- channel_request.c ----------------------------------------------- */
+
+int channel_request_send(struct channel *ch, struct channel_stream *s)
+        MUST_CHECK;
 /* 200 with a body, or 403 with where and reason. */
-int channel_h2_respond(
+int channel_request_respond(
         struct channel *ch, struct channel_stream *s, bool accept) MUST_CHECK;
-void channel_h2_reset(struct channel_stream *s, bool clean);
-void channel_h2_resume(struct channel_stream *s);
+void channel_request_reset(struct channel_stream *s, bool clean);
+
+/* ---- channel_flow.c -------------------------------------------------- */
+
+void channel_flow_resume(struct channel_stream *s);
 /* n bytes of the stream have left this process. */
-void channel_h2_consume(struct channel_stream *s, size_t n);
+void channel_flow_consume(struct channel_stream *s, size_t n);
 
 /* ---- channel_stream.c ------------------------------------------------ */
 

@@ -65,7 +65,7 @@ void channel_round_step(struct channel *ch)
 
     ch->kick = true;
     if (ch->attest_stream != NULL && ch->attest_stream->deferred)
-        channel_h2_resume(ch->attest_stream);
+        channel_flow_resume(ch->attest_stream);
     if (!ch->attesting || ch->asked)
         return;
     switch (channel_attest_want(a)) {
@@ -170,7 +170,7 @@ int channel_round_cannot(struct channel *ch, enum channel_reason why,
         return ERR_STATE;
     channel_attest_fail(&ch->attest, why);
     if (ch->attest_stream != NULL && ch->attest_stream->deferred)
-        channel_h2_resume(ch->attest_stream);
+        channel_flow_resume(ch->attest_stream);
     channel_end(ch, ERR_DENIED, "this zone %s", channel_reason_text(why));
     channel_io_wake(ch);
     return 0;
@@ -184,7 +184,7 @@ void channel_round_again(struct channel *ch)
     }
     struct channel_stream *s = channel_stream_new(ch, CHANNEL_STREAM_ATTEST);
     if (s == NULL || channel_round_begin(ch) != 0 ||
-            channel_h2_request(ch, s) != 0) {
+            channel_request_send(ch, s) != 0) {
         channel_end(ch, ERR_MEMORY, "re-attestation could not begin");
         return;
     }

@@ -116,7 +116,7 @@ void channel_stream_abort(
     if (s->gone)
         return;
     forget(s);
-    channel_h2_reset(s, false);
+    channel_request_reset(s, false);
     channel_stream_answer(s, code, "channel", reason);
 }
 
@@ -131,7 +131,7 @@ static void drop_input(struct channel_stream *s)
 {
     s->deaf = true;
     s->dropped += pending(s);
-    channel_h2_consume(s, pending(s));
+    channel_flow_consume(s, pending(s));
     buf_fini(&s->in);
     s->in_sent = 0;
 }
@@ -173,7 +173,7 @@ static void settle(struct channel_stream *s)
     if (!s->h2_open || !s->deaf || !s->local_ended)
         return;
     if (!s->ch->dialled || s->dropped > CHANNEL_DEAF_MAX)
-        channel_h2_reset(s, true);
+        channel_request_reset(s, true);
     else if (s->due == UINT64_MAX)
         s->due = s->ch->now.mono_ms + CHANNEL_DEAF_MS;
 }
@@ -182,7 +182,7 @@ void channel_stream_is_due(struct channel_stream *s)
 {
     s->due = UINT64_MAX;
     if (s->deaf && s->local_ended)
-        channel_h2_reset(s, true);
+        channel_request_reset(s, true);
     else
         channel_stream_abort(s, ERR_TIMEOUT, "no envelope in time");
 }
@@ -194,7 +194,7 @@ void channel_stream_hang_up(struct channel_stream *s)
     buf_fini(&s->head);
     s->head_sent = 0;
     if (s->deferred)
-        channel_h2_resume(s);
+        channel_flow_resume(s);
 }
 
 void channel_stream_settle(struct channel *ch)
@@ -215,7 +215,7 @@ static void flush_input(struct channel_stream *s)
         if (n == 0)
             break;
         s->in_sent += n;
-        channel_h2_consume(s, n);
+        channel_flow_consume(s, n);
     }
     if (s->deaf && pending(s) > 0)
         drop_input(s);
@@ -231,12 +231,12 @@ static void deliver(struct channel_stream *s, struct span bytes)
     s->ch->bytes_in += bytes.len;
     if (!s->deaf && pending(s) == 0) {
         size_t n = send_some(s, bytes);
-        channel_h2_consume(s, n);
+        channel_flow_consume(s, n);
         bytes = SPAN(bytes.ptr + n, bytes.len - n);
     }
     if (s->deaf) {
         s->dropped += bytes.len;
-        channel_h2_consume(s, bytes.len);
+        channel_flow_consume(s, bytes.len);
         drop_input(s);
         settle(s);
         return;
@@ -277,7 +277,7 @@ static struct span take_envelope(struct channel_stream *s, struct span bytes)
             channel_stream_abort(s, ERR_MEMORY, "out of memory");
             return SPAN_EMPTY;
         }
-        channel_h2_consume(s, take);
+        channel_flow_consume(s, take);
         bytes = SPAN(bytes.ptr + take, bytes.len - take);
         if (len > 0 && s->head.len == need)
             s->announced = true;
@@ -300,7 +300,7 @@ void channel_stream_input(struct channel_stream *s, struct span untrusted)
     if (s->gone || !s->h2_open)
         return;
     if (s->kind == CHANNEL_STREAM_ATTEST) {
-        channel_h2_consume(s, untrusted.len);
+        channel_flow_consume(s, untrusted.len);
         channel_round_input(s->ch, untrusted);
         return;
     }
@@ -400,7 +400,7 @@ void channel_stream_event(struct channel_stream *s, uint32_t events)
     if ((events & (EPOLLHUP | EPOLLERR)) != 0)
         s->deaf = true;
     if (s->deferred && (events & ~(uint32_t)EPOLLOUT) != 0)
-        channel_h2_resume(s);
+        channel_flow_resume(s);
     flush_input(s);
 }
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bodies and their windows; docs/proto/channel.md, section 4. */
+#include "channel_h2.h"
+
+void channel_flow_resume(struct channel_stream *s)
+{
+    s->deferred = false;
+    if (s->h2_open)
+        (void)nghttp2_session_resume_data(s->ch->h2, s->id);
+}
+
+void channel_flow_consume(struct channel_stream *s, size_t n)
+{
+    if (n > 0 && s->h2_open)
+        (void)nghttp2_session_consume_stream(s->ch->h2, s->id, n);
+}
+
+static ssize_t read_cb(nghttp2_session *h2, int32_t id, uint8_t *buf,
+        size_t len, uint32_t *flags, nghttp2_data_source *source, void *arg)
+{
+    struct channel_stream *s = source->ptr;
+    (void)h2;
+    (void)id;
+    (void)arg;
+
+    if (s->gone)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    ssize_t n = channel_stream_output(s, buf, len);
+    if (n > 0)
+        return n;
+    if (n == CHANNEL_STREAM_WAIT)
+        return NGHTTP2_ERR_DEFERRED;
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return 0;
+}
+
+ssize_t channel_flow_read_length(nghttp2_session *h2, uint8_t type, int32_t id,
+        int32_t connection_window, int32_t stream_window, uint32_t frame_max,
+        void *arg)
+{
+    (void)h2;
+    (void)type;
+    (void)id;
+    (void)connection_window;
+    (void)stream_window;
+    (void)arg;
+    return frame_max < CHANNEL_H2_DATA_MAX ? frame_max
+                                           : (ssize_t)CHANNEL_H2_DATA_MAX;
+}
+
+nghttp2_data_provider channel_flow_source(struct channel_stream *s)
+{
+    return (nghttp2_data_provider){.source.ptr = s, .read_callback = read_cb};
+}
+
+int channel_flow_on_data(nghttp2_session *h2, uint8_t flags, int32_t id,
+        const uint8_t *data, size_t len, void *arg)
+{
+    struct channel *ch = arg;
+    struct channel_stream *s = channel_h2_stream(ch, id);
+    (void)flags;
+
+    /* At once: see CHANNEL_CONNECTION_WINDOW. */
+    if (nghttp2_session_consume_connection(h2, len) != 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (s != NULL && !ch->ending)
+        channel_stream_input(s, SPAN(data, len));
+    return 0;
+}
