@@ -40,7 +40,7 @@ static _Noreturn void fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static _Noreturn void fail(int code, const char *fmt, ...)
 {
     struct pump p = {.end = QREXEC_CALLEE,
-            .sock = DATA_FD,
+            .link = link_new_stream(DATA_FD, 0, 0),
             .stdin_fd = -1,
             .stdout_fd = -1,
             .exit_code = code};
@@ -339,7 +339,8 @@ static void sort_fds(const struct agent_run *call)
 
 _Noreturn void agent_run(const struct agent_run *call)
 {
-    struct pump p = {.end = QREXEC_CALLEE, .sock = DATA_FD};
+    struct pump p = {
+            .end = QREXEC_CALLEE, .link = link_new_stream(DATA_FD, 0, 0)};
     bool has_key = call->key_fd >= 0;
     struct qrexec_command c;
     struct err err;

@@ -356,7 +356,7 @@ int main(int argc, char **argv)
     check_stdio();
     parse_options(argc, argv, &o);
     (void)signal(SIGPIPE, SIG_IGN);
-    p.sock = call(&o);
+    p.link = link_new_stream(call(&o), 0, 0);
     p.prefix = span_str(o.prefix);
     p.filter_stdout = o.filter_stdout && !o.program;
     p.filter_stderr = o.filter_stderr;

@@ -113,7 +113,7 @@ static void sign_once(const char *target, const char *service, int artefact)
     char path[32];
     int code = -1;
 
-    p.sock = data_stream(target, service);
+    p.link = link_new_stream(data_stream(target, service), 0, 0);
     /* A descriptor of its own, so that each run reads from the start. */
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", artefact);
     p.stdin_fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -86,7 +86,7 @@ static int hear(const struct cli *cli, int fd)
 static int carry(const struct cli *cli, int data, bool raw)
 {
     struct pump p = {.end = QREXEC_CALLER,
-            .sock = data,
+            .link = link_new_stream(data, 0, 0),
             .stdin_fd = STDIN_FILENO,
             .stdout_fd = STDOUT_FILENO,
             .stderr_fd = STDERR_FILENO,

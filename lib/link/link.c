@@ -1,47 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "link.h"
-
-#include "buf.h"
+#include "link_private.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-/* Descriptors in flight that leave with the byte at a queue position. */
-struct parcel {
-    size_t at; /* offset in out of the byte they go with */
-    int fds[LINK_FDS_MAX];
-    size_t n;
-};
 
 /* Parcels queued; a full queue refuses further sends with descriptors. */
 #define PARCELS_MAX 512
 
-struct link {
-    int fd;
-    struct buf in;
-    size_t in_done; /* consumed bytes at the front of in */
-    struct buf out;
-    struct parcel *parcels; /* a ring would save a move of a few hundred */
-    size_t n_parcels;
-    int fds[LINK_FDS_MAX]; /* received */
-    size_t n_fds;
-};
-
-struct link *link_new_unix(int fd, size_t in_cap, size_t out_cap)
+struct link *link_new(const struct link_carrier *carrier, int fd, size_t in_cap,
+        size_t out_cap)
 {
     struct link *l = calloc(1, sizeof(*l));
-    int flags = fcntl(fd, F_GETFL);
 
-    if (!l || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-            fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-        free(l);
+    if (!l)
         return NULL;
-    }
+    l->carrier = carrier;
     l->fd = fd;
     l->in = BUF_INIT(in_cap);
     l->out = BUF_INIT(out_cap);
@@ -58,7 +34,7 @@ void link_free(struct link *l)
 {
     if (!l)
         return;
-    (void)close(l->fd);
+    l->carrier->close(l);
     close_all(l->fds, l->n_fds);
     for (size_t i = 0; i < l->n_parcels; i++)
         close_all(l->parcels[i].fds, l->parcels[i].n);
@@ -80,8 +56,17 @@ int link_fd(const struct link *l)
 
 bool link_has_fds(const struct link *l)
 {
-    (void)l; /* the one carrier of today has them */
-    return true;
+    return l->carrier->has_fds;
+}
+
+short link_want(const struct link *l, short events)
+{
+    return l->carrier->want(l, events);
+}
+
+short link_ready(const struct link *l, short revents)
+{
+    return l->carrier->ready(l, revents);
 }
 
 short link_events(const struct link *l)
@@ -92,36 +77,10 @@ short link_events(const struct link *l)
         events |= POLLIN;
     if (l->out.len)
         events |= POLLOUT;
-    return events;
+    return link_want(l, events);
 }
 
 /* ---- receiving ------------------------------------------------------- */
-
-/* Takes over what came; false when it is more than may wait. */
-static bool keep_fds(struct link *l, struct msghdr *mh)
-{
-    bool fits = !(mh->msg_flags & MSG_CTRUNC);
-
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
-        size_t n;
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            if (l->n_fds < LINK_FDS_MAX) {
-                l->fds[l->n_fds++] = fd;
-            } else {
-                (void)close(fd);
-                fits = false;
-            }
-        }
-    }
-    return fits;
-}
 
 static uint8_t *in_space(struct link *l, size_t *ret_n)
 {
@@ -135,36 +94,28 @@ static uint8_t *in_space(struct link *l, size_t *ret_n)
     return buf_reserve(&l->in, *ret_n);
 }
 
+static int dead(struct err *err)
+{
+    return errno == EPIPE || errno == ECONNRESET
+                   ? err_set(err, ERR_PEER, "the other end closed")
+                   : err_errno(err, "link");
+}
+
 int link_recv(struct link *l, struct err *err)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int) * LINK_FDS_MAX)];
-    } control;
-    struct iovec iov;
-    struct msghdr mh = {.msg_iov = &iov,
-            .msg_iovlen = 1,
-            .msg_control = &control,
-            .msg_controllen = sizeof(control)};
+    size_t room;
+    uint8_t *at = in_space(l, &room);
     ssize_t n;
 
-    iov.iov_base = in_space(l, &iov.iov_len);
-    if (!iov.iov_base)
+    if (!at)
         return err_set(err, ERR_MEMORY, "no memory for a link");
-    if (iov.iov_len == 0)
+    if (room == 0)
         return 0; /* full: link_events did not ask for more */
-    do {
-        n = recvmsg(l->fd, &mh, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        if (errno == EAGAIN)
-            return 0;
-        return errno == ECONNRESET
-                       ? err_set(err, ERR_PEER, "the other end closed")
-                       : err_errno(err, "link");
-    }
-    if (!keep_fds(l, &mh))
+    n = l->carrier->read(l, at, room);
+    if (n < 0 && errno == EMFILE)
         return err_set(err, ERR_PEER, "too many descriptors on a link");
+    if (n < 0)
+        return errno == EAGAIN ? 0 : dead(err);
     if (n == 0)
         return err_set(err, ERR_PEER, "the other end closed");
     buf_commit(&l->in, (size_t)n);
@@ -197,7 +148,7 @@ int link_take_fd(struct link *l)
 
 static bool add_parcel(struct link *l, const int *fds, size_t n)
 {
-    struct parcel *p;
+    struct link_parcel *p;
 
     if (!l->parcels)
         l->parcels = calloc(PARCELS_MAX, sizeof(*p));
@@ -216,6 +167,10 @@ int link_send(struct link *l, struct span bytes, const int *fds, size_t n,
     bool idle = l->out.len == 0;
 
     assert(bytes.len && n <= LINK_FDS_MAX);
+    if (n && !l->carrier->has_fds) {
+        close_all(fds, n);
+        return err_set(err, ERR_UNSUPPORTED, "no descriptors on this link");
+    }
     if (bytes.len > l->out.cap - l->out.len ||
             !buf_reserve(&l->out, bytes.len) || (n && !add_parcel(l, fds, n))) {
         close_all(fds, n);
@@ -227,7 +182,7 @@ int link_send(struct link *l, struct span bytes, const int *fds, size_t n,
 }
 
 /* Bytes that may go in one sendmsg: up to the next parcel. */
-static size_t next_run(const struct link *l, const struct parcel **ret)
+static size_t next_run(const struct link *l, const struct link_parcel **ret)
 {
     size_t first = 0;
 
@@ -239,31 +194,12 @@ static size_t next_run(const struct link *l, const struct parcel **ret)
     return l->n_parcels > first ? l->parcels[first].at : l->out.len;
 }
 
-static ssize_t send_run(struct link *l, size_t len, const struct parcel *p)
+static ssize_t send_run(struct link *l, size_t len, const struct link_parcel *p)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int) * LINK_FDS_MAX)];
-    } control = {0};
     struct iovec iov = {.iov_base = l->out.ptr, .iov_len = len};
-    struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
-    ssize_t n;
 
-    if (p) {
-        struct cmsghdr *c;
-
-        mh.msg_control = &control;
-        mh.msg_controllen = CMSG_SPACE(sizeof(int) * p->n);
-        c = CMSG_FIRSTHDR(&mh);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int) * p->n);
-        memcpy(CMSG_DATA(c), p->fds, sizeof(int) * p->n);
-    }
-    do {
-        n = sendmsg(l->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
-    } while (n < 0 && errno == EINTR);
-    return n;
+    return p ? l->carrier->send_fds(l, SPAN(l->out.ptr, len), p->fds, p->n)
+             : l->carrier->writev(l, &iov, 1);
 }
 
 /* n bytes left, and with the first of them the parcel in front. */
@@ -282,18 +218,45 @@ static void sent(struct link *l, size_t n, bool parcel)
 int link_flush(struct link *l, struct err *err)
 {
     while (l->out.len) {
-        const struct parcel *p;
+        const struct link_parcel *p;
         size_t len = next_run(l, &p);
         ssize_t n = send_run(l, len, p);
 
-        if (n < 0) {
-            if (errno == EAGAIN)
-                return 0;
-            return errno == EPIPE || errno == ECONNRESET
-                           ? err_set(err, ERR_PEER, "the other end closed")
-                           : err_errno(err, "link");
-        }
+        if (n < 0)
+            return errno == EAGAIN ? 0 : dead(err);
         sent(l, (size_t)n, p != NULL);
     }
     return 0;
+}
+
+size_t link_room(const struct link *l)
+{
+    return l->out.cap - l->out.len;
+}
+
+/* ---- straight -------------------------------------------------------- */
+
+ssize_t link_read(struct link *l, void *ret, size_t cap)
+{
+    struct span waiting = link_in(l);
+
+    if (waiting.len) {
+        size_t n = waiting.len < cap ? waiting.len : cap;
+
+        memcpy(ret, waiting.ptr, n);
+        link_consume(l, n);
+        return (ssize_t)n;
+    }
+    return l->carrier->read(l, ret, cap);
+}
+
+ssize_t link_writev(struct link *l, const struct iovec *iov, int n)
+{
+    assert(l->out.len == 0);
+    return l->carrier->writev(l, iov, n);
+}
+
+void link_end(struct link *l)
+{
+    l->carrier->end(l);
 }

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -19,15 +20,23 @@
  * bytes in flight do not turn into a reset of the stream. */
 #define LINGER_MS 5000
 
-enum slot { SLOT_SOCK, SLOT_SINK, SLOT_CHILD, SLOT_SOURCE, SLOT_COUNT = 6 };
+enum slot {
+    SLOT_LINK,
+    SLOT_SINK,
+    SLOT_CHILD,
+    SLOT_SIGNAL,
+    SLOT_SOURCE,
+    SLOT_COUNT = SLOT_SOURCE + STREAMS
+};
 
 struct run {
     struct pump *p;
     struct qrexec_data d;
     int fd[STREAMS]; /* by stream - QREXEC_STDIN; -1 = closed */
     bool is_sock[STREAMS];
-    int child_fd; /* pidfd, -1 = none or done */
-    uint8_t *out; /* one message on its way to sock */
+    int child_fd;  /* pidfd, -1 = none or done */
+    int signal_fd; /* for SIGUSR1, -1 = not awaited */
+    uint8_t *out;  /* one message on its way to the peer */
     size_t out_at;
     size_t out_len;
     uint8_t *in;
@@ -35,7 +44,7 @@ struct run {
     struct span pend;  /* of in: body bytes that pend_stream's sink owes */
     uint32_t pend_stream;
     uint32_t turn;   /* source that goes first, for fairness */
-    bool sock_ended; /* caller: the peer reads no more */
+    bool link_ended; /* caller: the peer reads no more */
     bool over;
     struct pollfd poll[SLOT_COUNT];
 };
@@ -68,19 +77,20 @@ static void close_stream(struct run *r, uint32_t stream)
 static int flush_out(struct run *r, struct err *err)
 {
     while (r->out_at < r->out_len) {
-        ssize_t n = send(r->p->sock, r->out + r->out_at, r->out_len - r->out_at,
-                MSG_DONTWAIT | MSG_NOSIGNAL);
+        const struct iovec iov = {.iov_base = r->out + r->out_at,
+                .iov_len = r->out_len - r->out_at};
+        ssize_t n = link_writev(r->p->link, &iov, 1);
 
         if (n >= 0) {
             r->out_at += (size_t)n;
         } else if (errno == EAGAIN) {
             return 0;
-        } else if (errno != EINTR) {
+        } else {
             if (errno != EPIPE && errno != ECONNRESET)
                 return err_errno(err, "data stream");
             if (r->d.end == QREXEC_CALLEE)
                 return err_set(err, ERR_PEER, "the caller went away");
-            r->sock_ended = true; /* the exit code may still be there */
+            r->link_ended = true; /* the exit code may still be there */
             r->out_at = r->out_len;
         }
     }
@@ -156,7 +166,7 @@ static int fill_out(struct run *r, struct err *err)
         r->out_len = QREXEC_HEADER_SIZE + 4;
         return 0;
     }
-    if (!r->d.version || r->sock_ended)
+    if (!r->d.version || r->link_ended)
         return 0;
     if (r->p->prefix.len)
         return fill_prefix(r, err);
@@ -302,7 +312,7 @@ static int feed(struct run *r, struct err *err)
 
 static int recv_side(struct run *r, struct err *err)
 {
-    short sock = r->poll[SLOT_SOCK].revents;
+    short peer = link_ready(r->p->link, r->poll[SLOT_LINK].revents);
     int e = r->pend.len ? write_pend(r, err) : 0;
 
     if (e == 0)
@@ -311,14 +321,14 @@ static int recv_side(struct run *r, struct err *err)
         return e;
     if (r->pend.len) {
         /* Not reading: only the caller's disappearance is of interest. */
-        if (r->d.end == QREXEC_CALLEE && (sock & (POLLHUP | POLLERR)))
+        if (r->d.end == QREXEC_CALLEE && (peer & (POLLHUP | POLLERR)))
             return err_set(err, ERR_PEER, "the caller went away");
         return 0;
     }
-    if (sock & (POLLIN | POLLHUP | POLLERR)) {
-        ssize_t n = recv(r->p->sock, r->in, IN_SIZE, MSG_DONTWAIT);
+    if (peer & (POLLIN | POLLHUP | POLLERR)) {
+        ssize_t n = link_read(r->p->link, r->in, IN_SIZE);
 
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (n < 0 && errno == EAGAIN)
             return 0;
         if (n <= 0)
             return err_set(err, ERR_PEER,
@@ -339,20 +349,22 @@ static void want(struct run *r, unsigned slot, int fd, short events)
 
 static void prepare(struct run *r)
 {
-    short sock = 0;
+    short peer = 0;
     bool waits = r->pend.len > 0;
 
     if (!waits)
-        sock |= POLLIN;
+        peer |= POLLIN;
     if (r->out_len)
-        sock |= POLLOUT;
+        peer |= POLLOUT;
     /* A hang-up that nobody handles would make poll spin. */
-    want(r, SLOT_SOCK, sock || r->d.end == QREXEC_CALLEE ? r->p->sock : -1,
-            sock);
+    want(r, SLOT_LINK,
+            peer || r->d.end == QREXEC_CALLEE ? link_fd(r->p->link) : -1,
+            link_want(r->p->link, peer));
     want(r, SLOT_SINK, waits ? r->fd[index_of(r->pend_stream)] : -1, POLLOUT);
     want(r, SLOT_CHILD, r->child_fd, POLLIN);
+    want(r, SLOT_SIGNAL, r->signal_fd, POLLIN);
     for (uint32_t s = QREXEC_STDIN; s <= QREXEC_STDERR; s++) {
-        bool read = !r->out_len && !r->sock_ended && !r->p->prefix.len &&
+        bool read = !r->out_len && !r->link_ended && !r->p->prefix.len &&
                     qrexec_data_may_send(&r->d, s);
 
         want(r, SLOT_SOURCE + (unsigned)index_of(s),
@@ -372,6 +384,22 @@ static void reap(struct run *r)
     r->child_fd = -1;
 }
 
+/* SIGUSR1: the service wants its stdin, a socket, for both directions. */
+static void use_one_socket(struct run *r)
+{
+    size_t in = index_of(QREXEC_STDIN);
+    size_t out = index_of(QREXEC_STDOUT);
+
+    (void)close(r->signal_fd);
+    r->signal_fd = -1;
+    if (r->fd[in] < 0 || r->fd[out] < 0 || !r->is_sock[in])
+        return;
+    (void)close(r->fd[out]);
+    r->fd[out] = fcntl(r->fd[in], F_DUPFD_CLOEXEC, 3);
+    r->is_sock[out] = true;
+    r->poll[SLOT_SOURCE + out].revents = 0;
+}
+
 static int step(struct run *r, struct err *err)
 {
     int e;
@@ -381,6 +409,8 @@ static int step(struct run *r, struct err *err)
         return errno == EINTR ? 0 : err_errno(err, "poll");
     if (r->child_fd >= 0 && r->poll[SLOT_CHILD].revents)
         reap(r);
+    if (r->signal_fd >= 0 && r->poll[SLOT_SIGNAL].revents)
+        use_one_socket(r);
     e = recv_side(r, err);
     if (e == 0 && !r->over)
         e = send_side(r, err);
@@ -402,7 +432,8 @@ static void say_last_words(struct run *r)
         (void)close(r->child_fd);
     r->child_fd = -1;
     while (!r->d.exit_sent || r->out_len) {
-        struct pollfd pfd = {.fd = r->p->sock, .events = POLLOUT};
+        struct pollfd pfd = {.fd = link_fd(r->p->link),
+                .events = link_want(r->p->link, POLLOUT)};
 
         if (send_side(r, &ignored) || (!r->out_len && !r->d.version))
             return;
@@ -413,15 +444,27 @@ static void say_last_words(struct run *r)
 
 static void linger(struct run *r)
 {
-    struct pollfd pfd = {.fd = r->p->sock, .events = POLLIN};
+    struct pollfd pfd = {
+            .fd = link_fd(r->p->link), .events = link_want(r->p->link, POLLIN)};
     ssize_t n;
 
-    (void)shutdown(r->p->sock, SHUT_WR);
+    link_end(r->p->link);
     do {
         if (poll(&pfd, 1, LINGER_MS) <= 0)
             return;
-        n = recv(r->p->sock, r->in, IN_SIZE, MSG_DONTWAIT);
-    } while (n > 0);
+        n = link_read(r->p->link, r->in, IN_SIZE);
+    } while (n > 0 || (n < 0 && errno == EAGAIN));
+}
+
+static int watch_signal(struct run *r, struct err *err)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+        r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return r->signal_fd < 0 ? err_errno(err, "signalfd") : 0;
 }
 
 static int start(struct run *r, struct err *err)
@@ -442,19 +485,21 @@ static int start(struct run *r, struct err *err)
     }
     r->out = malloc(OUT_SIZE);
     r->in = malloc(IN_SIZE);
-    if (!r->out || !r->in)
+    if (!r->p->link || !r->out || !r->in)
         return err_set(err, ERR_MEMORY, "no memory for a call");
     if (r->p->child) {
         r->child_fd = (int)syscall(SYS_pidfd_open, r->p->child, 0);
         if (r->child_fd < 0)
             return err_errno(err, "pidfd_open");
     }
+    if (r->p->one_socket_on_usr1 && watch_signal(r, err))
+        return ERR_IO;
     return send_side(r, err);
 }
 
 int pump_run(struct pump *p, int *ret_exit, struct err *err)
 {
-    struct run r = {.p = p, .child_fd = -1};
+    struct run r = {.p = p, .child_fd = -1, .signal_fd = -1};
     int e;
 
     qrexec_data_init(&r.d, p->end);
@@ -470,7 +515,10 @@ int pump_run(struct pump *p, int *ret_exit, struct err *err)
         close_stream(&r, s);
     if (r.child_fd >= 0)
         (void)close(r.child_fd);
-    (void)close(p->sock);
+    if (r.signal_fd >= 0)
+        (void)close(r.signal_fd);
+    link_free(p->link);
+    p->link = NULL;
     free(r.out);
     free(r.in);
     if (e == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Room pump (floor 4): carries one qrexec call between its data stream and
+ * Room pump (floor 4): carries one qrexec call between its data link and
  * local descriptors, until the call is over.  A process runs one pump and
  * nothing else: the agent's runner (callee), qrexec-client-vm and `qair call`
  * (callers).
@@ -16,13 +16,14 @@
 #define QAIR_PUMP_H
 
 #include "base.h"
+#include "link.h"
 #include "qrexec.h"
 
 #include <sys/types.h>
 
 struct pump {
     enum qrexec_end end;
-    int sock; /* the data stream; the pump closes it */
+    struct link *link; /* the data stream; the pump frees it */
     /*
      * By stream, -1 = absent; the pump closes them.  A caller reads stdin_fd
      * and writes the others, a callee the other way round.  A callee whose
@@ -39,6 +40,9 @@ struct pump {
     int exit_code;
     bool exit_on_client_eof;
     bool exit_on_service_eof;
+    /* SIGUSR1 says that stdin_fd, a socket, serves both directions from now
+     * on (qubes-core-qrexec).  Block the signal before the child starts. */
+    bool one_socket_on_usr1;
 };
 
 /*

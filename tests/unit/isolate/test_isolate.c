@@ -105,7 +105,7 @@ static int run(struct qube *q, const char *command, char *ret, size_t cap)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     assert_int_equal(pipe(out), 0);
     say(q, &exec, fds[1]);
-    p.sock = fds[0];
+    p.link = link_new_stream(fds[0], 0, 0);
     p.stdout_fd = out[1];
     if (pump_run(&p, &code, &err))
         fail_msg("%s", err.msg);

@@ -48,7 +48,9 @@ static void start(struct under_test *t, enum qrexec_end end)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sock), 0);
     assert_int_equal(pipe(in), 0);
     assert_int_equal(pipe(out), 0);
-    t->p = (struct pump){.end = end, .sock = sock[0], .stderr_fd = -1};
+    t->p = (struct pump){.end = end,
+            .link = link_new_stream(sock[0], 0, 0),
+            .stderr_fd = -1};
     if (end == QREXEC_CALLER) {
         t->p.stdin_fd = in[0];
         t->p.stdout_fd = out[1];
