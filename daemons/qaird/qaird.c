@@ -278,6 +278,7 @@ static int find_programs(struct qaird *q, struct err *err)
 static void init(struct qaird *q)
 {
     q->pack_ok = true;
+    q->watch_s = QAIRD_WATCH_S;
     q->ready_fd = q->dir_fd = q->run_fd = q->lock_fd = q->tpm_listen = -1;
     for (size_t i = 0; i < BUNDLE_COUNT; i++)
         q->bundle[i] = q->change[i] = -1;
@@ -309,6 +310,8 @@ static int set_up(struct qaird *q, struct err *err)
         rc = err_set(err, ERR_MEMORY, "event loop");
     if (rc == 0)
         rc = watch_signals(q, err);
+    if (rc == 0)
+        rc = qaird_watch_roles(q, err);
     return rc == 0 ? qaird_tpm_start(q, err) : rc;
 }
 
@@ -338,7 +341,8 @@ static int serve(struct qaird *q)
 
 static int help(FILE *f)
 {
-    (void)fprintf(f, "qaird [--programs DIR] [--ready-fd N] ZONEDIR\n"
+    (void)fprintf(f, "qaird [--programs DIR] [--ready-fd N] [--watch SECONDS] "
+                     "ZONEDIR\n"
                      "runs one zone until SIGTERM; SIGHUP reads pack/ again,\n"
                      "SIGUSR1 policy.d/, qubes.d/ and services/, and measures "
                      "them\n");
@@ -350,10 +354,11 @@ static bool parse_args(struct qaird *q, int argc, char **argv)
     static const struct option options[] = {
             {"programs", required_argument, NULL, 'p'},
             {"ready-fd", required_argument, NULL, 'r'},
+            {"watch", required_argument, NULL, 'w'},
             {"help", no_argument, NULL, 'h'},
             {0},
     };
-    uint64_t fd;
+    uint64_t fd, seconds;
     int c;
 
     while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -371,6 +376,11 @@ static bool parse_args(struct qaird *q, int argc, char **argv)
                     fd > INT_MAX || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
                 return false;
             q->ready_fd = (int)fd;
+        } else if (c == 'w') {
+            if (!text_parse_u64(span_str(optarg), &seconds) || seconds == 0 ||
+                    seconds > 86400)
+                return false;
+            q->watch_s = (unsigned)seconds;
         } else {
             return false;
         }

@@ -7,6 +7,7 @@
  *   qaird_config.c   the zone's files into sealed bundles
  *   qaird_change.c   policy, qubes and services taken anew while serving
  *   qaird_role.c     one role process: hand over, watch, restart, relink
+ *   qaird_watch.c    roles that hang
  *   qaird_process.c  fork and exec with everything else closed
  *   qaird_tpm.c      software TPM, or the device
  *   qaird_qube.c     process qubes for calld
@@ -58,6 +59,7 @@ struct qaird_role {
     bool has_served; /* said READY once: failures are restarts from then on */
     unsigned deaths;
     uint64_t started_ms;
+    uint64_t asked_ms; /* an answer, or the end, is awaited since; or 0 */
     unsigned delay_ms;
     sd_event_source *io, *timer;
 };
@@ -96,6 +98,7 @@ struct qaird {
     sd_event_source *tpm_timer;
     unsigned tpm_deaths;
     bool measured, serving, stopping;
+    unsigned watch_s;    /* a role that does not answer for so long hangs */
     unsigned pack_reads; /* answers to SIGHUP, for `qair zone reload` */
     bool pack_ok;
     unsigned policy_reads; /* answers to SIGUSR1 */
@@ -134,6 +137,10 @@ void qaird_change_begin(struct qaird *q);
 void qaird_change_measure(struct qaird *q);
 /* qair-measure said ok, and left the longer log; or it did not. */
 void qaird_change_end(struct qaird *q, bool measured);
+
+/* qaird_watch.c */
+#define QAIRD_WATCH_S 180 /* a TPM may take a minute for one command */
+int qaird_watch_roles(struct qaird *q, struct err *err) MUST_CHECK;
 
 /* qaird_process.c */
 struct qaird_exec {

@@ -189,6 +189,15 @@ static void on_ready(struct qaird_role *r, uint32_t id, const void *body,
     qaird_step(r->q);
 }
 
+static void on_pong(struct qaird_role *r, uint32_t id, const void *body,
+        struct ipc_fds *fds)
+{
+    (void)id;
+    (void)body;
+    (void)fds;
+    r->asked_ms = 0;
+}
+
 /* The event log of qair-measure: kept for keyd, and in run/ for people. */
 static void on_events(struct qaird_role *r, uint32_t id, const void *body,
         struct ipc_fds *fds)
@@ -248,6 +257,7 @@ static const struct permit {
             struct ipc_fds *fds);
 } permits[] = {
         {ANY_ROLE, MSG_READY, true, false, on_ready},
+        {ANY_ROLE, MSG_PONG, false, true, on_pong},
         {MSG_ROLE_MEASURE, MSG_FILE, true, false, on_events},
         {MSG_ROLE_CALLD, MSG_QUBE_START, true, true, on_qube_start},
         {MSG_ROLE_CALLD, MSG_QUBE_STOP, true, true, on_qube_stop},
@@ -320,6 +330,7 @@ void qaird_role_kill(struct qaird_role *r)
 void qaird_role_end(struct qaird_role *r)
 {
     r->io = sd_event_source_disable_unref(r->io);
+    r->asked_ms = qaird_now_ms();
     if (r->control >= 0)
         (void)close(TAKE_FD(r->control));
 }
@@ -453,6 +464,7 @@ void qaird_role_start(struct qaird *q, uint8_t role)
     struct err err;
 
     r->started_ms = qaird_now_ms();
+    r->asked_ms = 0;
     if (spawn(r, &err) < 0) {
         qaird_log(q, "%s", err.msg);
         qaird_stop(q, 1);

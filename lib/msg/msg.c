@@ -192,6 +192,8 @@ static const struct type {
         [MSG_QUBE_STARTED] = {"QUBE_STARTED", &named, 1, true},
         [MSG_QUBE_STOP] = {"QUBE_STOP", &named, 0, false},
         [MSG_QUBE_GONE] = {"QUBE_GONE", &named, 0, false},
+        [MSG_PING] = {"PING", &empty, 0, false},
+        [MSG_PONG] = {"PONG", &empty, 0, false},
         [MSG_DECIDE] = {"DECIDE", &decide, 0, false},
         [MSG_DECIDE_REMOTE] = {"DECIDE_REMOTE", &decide_remote, 0, false},
         [MSG_DECISION] = {"DECISION", &decision, 0, true},

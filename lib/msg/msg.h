@@ -51,6 +51,8 @@ enum msg_type {
     MSG_QUBE_STARTED = 23, /* msg_named + fd: link to the qube's agent */
     MSG_QUBE_STOP = 24,    /* calld -> qaird: msg_named */
     MSG_QUBE_GONE = 25,    /* qaird -> calld: msg_named */
+    MSG_PING = 26,         /* qaird -> a role: msg_empty -> MSG_PONG */
+    MSG_PONG = 27,         /* its loop turns */
 
     /* calld -> policyd */
     MSG_DECIDE = 32,        /* msg_decide -> MSG_DECISION */

@@ -257,12 +257,19 @@ static void on_start(struct role *r, const struct role_msg *m)
     role_send(r->control, MSG_READY, &(struct msg_empty){0}, NULL, 0);
 }
 
+static void on_ping(struct role *r, const struct role_msg *m)
+{
+    role_send(m->link, MSG_PONG, &(struct msg_empty){0}, NULL, 0);
+    (void)r;
+}
+
 const struct role_permit role_control_permits[] = {
         {MSG_ROLE_QAIRD, MSG_PEER, ROLE_ANY, on_peer},
         {MSG_ROLE_QAIRD, MSG_LISTEN, ROLE_OPEN, on_listen},
         {MSG_ROLE_QAIRD, MSG_HANDLE, ROLE_OPEN, on_handle},
         {MSG_ROLE_QAIRD, MSG_BUNDLE, ROLE_ANY, on_bundle},
         {MSG_ROLE_QAIRD, MSG_START, ROLE_OPEN, on_start},
+        {MSG_ROLE_QAIRD, MSG_PING, ROLE_ANY, on_ping},
 };
 const size_t role_n_control_permits = ARRAY_LEN(role_control_permits);
 

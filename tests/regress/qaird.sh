@@ -52,7 +52,7 @@ new_zone() {
 }
 start() { # writes "R" to $dir/ready once the zone serves
     : >"$dir/ready"
-    "$qaird" --programs "$dir/bin" --ready-fd 5 "$zone" 5>"$dir/ready" \
+    "$qaird" --programs "$dir/bin" --ready-fd 5 "$@" "$zone" 5>"$dir/ready" \
         2>>"$dir/log" &
     pid=$!
     pids="$pids $pid"
@@ -164,6 +164,21 @@ done
 ok "interrupted at any moment of its start it leaves nothing" test "${last:-0}" = 8
 start
 ok "and runs again" until_true is_ready
+kill -TERM "$pid"
+wait "$pid"
+
+start --watch 4
+until_true is_ready
+old=$(pid_of attestd)
+kill -STOP "$old"
+back() { [ "$(pid_of attestd)" != "$old" ] && ask call.sock STATUS; }
+ok "a role that hangs is started again" until_true back
+ok "and says why" grep -q 'attestd does not answer and is killed' "$dir/log"
+old=$(pid_of keyd)
+kill -STOP "$old"
+kill -USR1 "$pid"
+back() { [ "$(pid_of keyd)" != "$old" ] && ask key.sock STATUS; }
+ok "also one that hangs when it is to end for a change" until_true back
 kill -TERM "$pid"
 wait "$pid"
 
