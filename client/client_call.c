@@ -29,7 +29,8 @@ struct stream {
 
 struct qair_call {
     enum qair_call_state state;
-    struct link *link; /* to the agent, then the call's data; NULL: over */
+    struct link *link;      /* to the agent, then the call's data */
+    struct link_port *port; /* where the data is awaited (vchan) */
     struct qrexec_data data;
     struct stream out, err;
     bool input_ended;
@@ -44,6 +45,7 @@ static void end(struct qair_call *c, enum qair_call_state state)
 {
     c->state = state;
     link_free(TAKE_PTR(c->link));
+    link_port_free(TAKE_PTR(c->port));
     c->out.ended = c->err.ended = true;
 }
 
@@ -55,7 +57,7 @@ static void lose(struct qair_call *c, const char *reason)
 
 static bool is_over(const struct qair_call *c)
 {
-    return c->link == NULL;
+    return c->link == NULL && c->port == NULL;
 }
 
 /* ---- the request ----------------------------------------------------- */
@@ -149,6 +151,7 @@ void qair_call_free(struct qair_call *c)
     if (!c)
         return;
     link_free(c->link);
+    link_port_free(c->port);
     buf_fini(&c->out.bytes);
     buf_fini(&c->err.bytes);
     free(c);
@@ -172,27 +175,52 @@ static void refused(struct qair_call *c, struct span text)
     end(c, QAIR_CALL_REFUSED);
 }
 
+/* The call's stream is there. */
 static void run(struct qair_call *c)
 {
     uint8_t hello[12];
-    int fd = link_take_fd(c->link);
 
-    if (fd < 0) {
-        lose(c, "the agent answered without the call's stream");
-        return;
-    }
-    link_free(c->link);
-    c->link = link_new_unix(fd, CHUNK, OUT_MAX);
-    if (!c->link) {
-        (void)close(fd);
-        lose(c, "no memory for the call's stream");
-        return;
-    }
     qrexec_data_init(&c->data, QREXEC_CALLER);
     qrexec_data_put_hello(&c->data, hello);
     c->state = QAIR_CALL_RUNNING;
     if (link_send(c->link, SPAN_OF(hello), NULL, 0, NULL) != 0)
         lose(c, "the call's stream was closed");
+}
+
+/* A zone's agent sends the stream, Qubes' agent says where it will be: the
+ * caller is the vchan server. */
+static void allowed(struct qair_call *c, uint32_t domain, uint32_t port)
+{
+    int fd = link_take_fd(c->link);
+    struct err err;
+
+    link_free(TAKE_PTR(c->link));
+    if (fd < 0) {
+        if (link_port_listen(domain, port, &c->port, &err) != 0)
+            lose(c, err.msg);
+        return;
+    }
+    c->link = link_new_unix(fd, CHUNK, OUT_MAX);
+    if (c->link) {
+        run(c);
+        return;
+    }
+    (void)close(fd);
+    lose(c, "no memory for the call's stream");
+}
+
+static void await_peer(struct qair_call *c)
+{
+    struct err err;
+    int r = link_port_open(c->port, CHUNK, OUT_MAX, &c->link, &err);
+
+    if (r == ERR_STATE)
+        return;
+    link_port_free(TAKE_PTR(c->port));
+    if (r == 0)
+        run(c);
+    else
+        lose(c, err.msg);
 }
 
 static void take_answer(struct qair_call *c)
@@ -204,7 +232,7 @@ static void take_answer(struct qair_call *c)
     if (!wire_get_u32le(&r, &domain) || !wire_get_u32le(&r, &port))
         return;
     if (domain != REASON_MARK)
-        run(c);
+        allowed(c, domain, port);
     else if (port > QREXEC_REASON_MAX)
         refused(c, SPAN_EMPTY);
     else if (wire_get_span(&r, port, &text))
@@ -271,16 +299,21 @@ enum qair_call_state qair_call_step(struct qair_call *c)
     struct err err;
     int sent, got;
 
-    if (is_over(c))
+    if (c->port)
+        await_peer(c);
+    if (!c->link)
         return c->state;
     sent = link_flush(c->link, &err);
     got = link_recv(c->link, &err);
-    if (c->state == QAIR_CALL_ASKING)
+    if (c->state == QAIR_CALL_ASKING) {
         take_answer(c);
-    if (!is_over(c) && c->state == QAIR_CALL_RUNNING)
+        if (c->state != QAIR_CALL_ASKING || c->port)
+            return c->state;
+    }
+    if (c->state == QAIR_CALL_RUNNING)
         take_stream(c);
     /* What came before the end counts; what is left cannot be sent. */
-    if (!is_over(c) && (got != 0 || sent == ERR_IO) &&
+    if (c->link && (got != 0 || sent == ERR_IO) &&
             (c->state == QAIR_CALL_ASKING || link_in(c->link).len == 0)) {
         if (c->state == QAIR_CALL_ASKING && got == ERR_PEER)
             refused(c, SPAN_EMPTY); /* as upstream's agent says it */
@@ -292,12 +325,16 @@ enum qair_call_state qair_call_step(struct qair_call *c)
 
 int qair_call_fd(const struct qair_call *c)
 {
-    return is_over(c) ? -1 : link_fd(c->link);
+    if (c->port)
+        return link_port_fd(c->port);
+    return c->link ? link_fd(c->link) : -1;
 }
 
 short qair_call_events(const struct qair_call *c)
 {
-    return is_over(c) ? 0 : link_events(c->link);
+    if (c->port)
+        return POLLIN;
+    return c->link ? link_events(c->link) : 0;
 }
 
 static bool has_bytes(const struct stream *s)
@@ -335,7 +372,7 @@ int qair_call_wait(struct qair_call *c, int want_write, int timeout_ms)
         if (timeout_ms >= 0 && left <= 0)
             return -ETIMEDOUT;
         p = (struct pollfd){
-                .fd = link_fd(c->link), .events = link_events(c->link)};
+                .fd = qair_call_fd(c), .events = qair_call_events(c)};
         if (poll(&p, 1, timeout_ms < 0 ? -1 : (int)left) < 0)
             return -errno;
     }

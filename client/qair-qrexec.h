@@ -10,6 +10,9 @@
  * one thread's at a time.  Functions that return int or ssize_t return a
  * negative errno value on failure.
  *
+ * On Qubes OS and its test transport the call's stream is a vchan; today that
+ * is the socket vchan ($VCHAN_DOMAIN, $VCHAN_SOCKET_DIR).
+ *
  * Memory of a call is bounded (about 400 KiB), whatever the other side does:
  * what is not read stays in the stream and holds the service back.
  */

@@ -257,6 +257,39 @@ static void test_allowed_without_a_stream(void **state)
     assert_int_equal(wait_over(), QAIR_CALL_LOST);
 }
 
+/* Qubes' agent names domain and port, and the caller is the vchan server. */
+static void test_stream_over_a_vchan(void **state)
+{
+    struct link_port *port;
+    struct link *l;
+    struct qrexec_msg m;
+    struct err err;
+
+    (void)state;
+    setenv("VCHAN_DOMAIN", "7", 1);
+    setenv("VCHAN_SOCKET_DIR", dir, 1);
+    assert_int_equal(start("vault", "a.B"), 0);
+    take_request(&m);
+    answer(9, 600, SPAN_EMPTY, -1);
+    close(agent);
+    agent = -1;
+    assert_int_equal(qair_call_wait(call, 0, 50), -ETIMEDOUT);
+    assert_int_equal(qair_call_step(call), QAIR_CALL_ASKING);
+    setenv("VCHAN_DOMAIN", "9", 1);
+    assert_int_equal(link_port_connect(7, 600, 5000, &port, &err), 0);
+    assert_int_equal(link_port_wait(port, 5000, 4096, 4096, &l, &err), 0);
+    link_port_free(port);
+    data = dup(link_fd(l));
+    link_free(l);
+    say_hello();
+    say_data(QREXEC_STDOUT, "");
+    say_data(QREXEC_STDERR, "");
+    say(&(struct qrexec_msg){.type = QREXEC_EXIT_CODE, .exit_code = 3});
+    assert_int_equal(wait_over(), QAIR_CALL_EXITED);
+    assert_int_equal(qair_call_exit_code(call), 3);
+    unsetenv("VCHAN_DOMAIN");
+}
+
 static void test_stream_that_is_cut_is_not_an_exit(void **state)
 {
     (void)state;
@@ -472,6 +505,7 @@ int main(void)
             T(test_refusal_of_upstreams_agent_is_its_silence),
             T(test_reason_longer_than_any),
             T(test_allowed_without_a_stream),
+            T(test_stream_over_a_vchan),
             T(test_stream_that_is_cut_is_not_an_exit),
             T(test_service_that_breaks_the_protocol),
             T(test_flood_that_is_not_read_waits),
