@@ -129,6 +129,10 @@ static int add_text(struct isolate_plan *plan, const char *path,
     return add_file(plan, path, 0644, SPAN(text, (size_t)n), err);
 }
 
+/* Files in memory are the host's memory: a bound each. */
+#define SCRATCH_SIZE "268435456"  /* 256 MiB */
+#define HOME_SIZE    "1073741824" /* 1 GiB */
+
 static void add_system(struct isolate_plan *plan)
 {
     ARGS(plan, "bwrap", "--unshare-all", "--uid", "1000", "--gid", "1000",
@@ -136,8 +140,9 @@ static void add_system(struct isolate_plan *plan)
             "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr", "--symlink",
             "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin", "--symlink",
             "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc",
-            "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--perms", "0755",
-            "--tmpfs", "/run", "--perms", "0755", "--tmpfs", "/var",
+            "/proc", "--dev", "/dev", "--size", SCRATCH_SIZE, "--tmpfs", "/tmp",
+            "--perms", "0755", "--size", SCRATCH_SIZE, "--tmpfs", "/run",
+            "--perms", "0755", "--size", SCRATCH_SIZE, "--tmpfs", "/var",
             "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache",
             "--ro-bind-try", "/etc/alternatives", "/etc/alternatives");
 }
@@ -168,7 +173,8 @@ static void add_folders(struct isolate_plan *plan)
         ARGS(plan, "--bind", staged ? ISOLATE_STAGE "/home" : plan->home,
                 ISOLATE_HOME);
     else
-        ARGS(plan, "--perms", "0700", "--tmpfs", ISOLATE_HOME);
+        ARGS(plan, "--perms", "0700", "--size", HOME_SIZE, "--tmpfs",
+                ISOLATE_HOME);
 }
 
 static int add_etc(struct isolate_plan *plan, struct err *err)

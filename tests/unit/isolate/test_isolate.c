@@ -232,6 +232,27 @@ static void home_in_memory_is_forgotten(void **state)
     }
 }
 
+static void files_in_memory_are_bounded(void **state)
+{
+    struct qube q;
+    char out[256];
+
+    (void)state;
+    start(&q, NULL);
+    greet(&q);
+    assert_int_equal(
+            run(&q,
+                    "DEFAULT:df --output=size -B1 /home/user /tmp /run /var | "
+                    "tail -n 4 | xargs",
+                    out, sizeof(out)),
+            0);
+    assert_string_equal(out, "1073741824 268435456 268435456 268435456\n");
+    assert_int_equal(run(&q, "DEFAULT:fallocate -l 300M /tmp/x 2>/dev/null",
+                             out, sizeof(out)),
+            1);
+    end(&q);
+}
+
 static void killed_qube_takes_everything_with_it(void **state)
 {
     struct qube q;
@@ -345,6 +366,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(fork_bomb_ends_at_the_limit),
             cmocka_unit_test(home_outlives_the_qube_and_is_its_uids),
             cmocka_unit_test(home_in_memory_is_forgotten),
+            cmocka_unit_test(files_in_memory_are_bounded),
             cmocka_unit_test(killed_qube_takes_everything_with_it),
             cmocka_unit_test(bad_parameters_are_refused),
             cmocka_unit_test(machine_without_qubes_is_told_what_to_do),
