@@ -36,6 +36,7 @@ struct run {
     bool is_sock[STREAMS];
     int child_fd;  /* pidfd, -1 = none or done */
     int signal_fd; /* for SIGUSR1, -1 = not awaited */
+    int spare_fd;  /* what becomes the source then; outlives the sink */
     uint8_t *out;  /* one message on its way to the peer */
     size_t out_at;
     size_t out_len;
@@ -126,6 +127,8 @@ static int fill_from(struct run *r, uint32_t stream, struct err *err)
         if (r->p->exit_on_service_eof && stream == QREXEC_STDOUT)
             r->over = true;
     }
+    if (stream == QREXEC_STDERR && n > 0 && r->p->log_fd > 0)
+        (void)!write(r->p->log_fd, body, (size_t)n);
     if (put(r, stream, (size_t)n))
         return err_set(err, ERR_STATE, "data out of order");
     return 0;
@@ -295,6 +298,22 @@ static int on_event(
     return 0;
 }
 
+/*
+ * The end of stdin that upstream's callee still hears after its exit code;
+ * whatever is on its way goes first, as far as the link takes it.
+ */
+static void end_stdin(struct run *r)
+{
+    struct err ignored;
+
+    if (r->link_ended || (r->out_len && flush_out(r, &ignored)) || r->out_len)
+        return;
+    if (!qrexec_data_put_last_eof(&r->d, r->out))
+        return;
+    r->out_len = QREXEC_HEADER_SIZE;
+    (void)!flush_out(r, &ignored);
+}
+
 /* Feeds until a sink blocks or all is used. */
 static int feed(struct run *r, struct err *err)
 {
@@ -384,20 +403,20 @@ static void reap(struct run *r)
     r->child_fd = -1;
 }
 
-/* SIGUSR1: the service wants its stdin, a socket, for both directions. */
+/* SIGUSR1: the program wants its stdin, a socket, for both directions. */
 static void use_one_socket(struct run *r)
 {
-    size_t in = index_of(QREXEC_STDIN);
-    size_t out = index_of(QREXEC_STDOUT);
+    size_t from =
+            index_of(r->d.end == QREXEC_CALLEE ? QREXEC_STDOUT : QREXEC_STDIN);
 
     (void)close(r->signal_fd);
     r->signal_fd = -1;
-    if (r->fd[in] < 0 || r->fd[out] < 0 || !r->is_sock[in])
+    if (r->fd[from] < 0 || r->spare_fd < 0)
         return;
-    (void)close(r->fd[out]);
-    r->fd[out] = fcntl(r->fd[in], F_DUPFD_CLOEXEC, 3);
-    r->is_sock[out] = true;
-    r->poll[SLOT_SOURCE + out].revents = 0;
+    (void)close(r->fd[from]);
+    r->fd[from] = TAKE_FD(r->spare_fd);
+    r->is_sock[from] = true;
+    r->poll[SLOT_SOURCE + from].revents = 0;
 }
 
 static int step(struct run *r, struct err *err)
@@ -458,7 +477,12 @@ static void linger(struct run *r)
 
 static int watch_signal(struct run *r, struct err *err)
 {
+    size_t sink =
+            index_of(r->d.end == QREXEC_CALLEE ? QREXEC_STDIN : QREXEC_STDOUT);
     sigset_t set;
+
+    if (r->fd[sink] >= 0 && r->is_sock[sink])
+        r->spare_fd = fcntl(r->fd[sink], F_DUPFD_CLOEXEC, 3);
 
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
@@ -499,7 +523,7 @@ static int start(struct run *r, struct err *err)
 
 int pump_run(struct pump *p, int *ret_exit, struct err *err)
 {
-    struct run r = {.p = p, .child_fd = -1, .signal_fd = -1};
+    struct run r = {.p = p, .child_fd = -1, .signal_fd = -1, .spare_fd = -1};
     int e;
 
     qrexec_data_init(&r.d, p->end);
@@ -511,12 +535,16 @@ int pump_run(struct pump *p, int *ret_exit, struct err *err)
             say_last_words(&r);
         linger(&r);
     }
+    if (e == 0 && r.d.exit_got)
+        end_stdin(&r);
     for (uint32_t s = QREXEC_STDIN; s <= QREXEC_STDERR; s++)
         close_stream(&r, s);
     if (r.child_fd >= 0)
         (void)close(r.child_fd);
     if (r.signal_fd >= 0)
         (void)close(r.signal_fd);
+    if (r.spare_fd >= 0)
+        (void)close(r.spare_fd);
     link_free(p->link);
     p->link = NULL;
     free(r.out);

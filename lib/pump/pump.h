@@ -40,8 +40,11 @@ struct pump {
     int exit_code;
     bool exit_on_client_eof;
     bool exit_on_service_eof;
-    /* SIGUSR1 says that stdin_fd, a socket, serves both directions from now
-     * on (qubes-core-qrexec).  Block the signal before the child starts. */
+    int log_fd; /* a copy of stderr goes there as far as it takes it; 0, -1 =
+                   nowhere; stays the caller's */
+    /* SIGUSR1 says that what the program reads from, a socket, serves both
+     * directions from now on (qubes-core-qrexec).  Block the signal before the
+     * program starts. */
     bool one_socket_on_usr1;
 };
 

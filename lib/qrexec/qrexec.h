@@ -154,6 +154,12 @@ void qrexec_data_put_hello(struct qrexec_data *d, uint8_t ret[static 12]);
  */
 int qrexec_data_put_header(struct qrexec_data *d, uint32_t stream, size_t len,
         uint8_t ret[static QREXEC_HEADER_SIZE]) MUST_CHECK;
+/*
+ * Caller, after the exit code: the end of stdin, which upstream still sends
+ * then.  False when there is none to send.
+ */
+bool qrexec_data_put_last_eof(struct qrexec_data *d,
+        uint8_t ret[static QREXEC_HEADER_SIZE]) MUST_CHECK;
 /* Callee only, last message; ERR_STATE otherwise. */
 int qrexec_data_put_exit(
         struct qrexec_data *d, int32_t code, uint8_t ret[static 12]) MUST_CHECK;
@@ -201,8 +207,9 @@ typedef enum qrexec_found (*qrexec_probe)(void *ctx, const char *path);
 #define QREXEC_PATH_MAX 4096
 
 /*
- * Searches SERVICE+ARG in all folders of the ':'-separated list, then
- * SERVICE; ret_path is where.  ERR_NOT_FOUND; ERR_IO when the probe failed.
+ * Searches SERVICE+ARG in all folders of the ':'-separated list (SERVICE+ for
+ * a call without argument), then SERVICE; ret_path is where.  ERR_NOT_FOUND;
+ * ERR_IO when the probe failed.
  */
 int qrexec_lookup(struct span service, const char *path_list,
         qrexec_probe probe, void *ctx, char ret_path[static QREXEC_PATH_MAX],
@@ -223,7 +230,8 @@ int qrexec_config_parse(struct span text, struct qrexec_config *ret,
 
 /* The command of EXEC_CMDLINE. */
 struct qrexec_command {
-    struct span user;    /* "DEFAULT" = the qube's */
+    struct span user;    /* "DEFAULT" = the qube's; empty in a bare one */
+    bool nogui;          /* do not wait for the user's session */
     bool is_service;     /* else shell is for the user's shell */
     struct span service; /* NAME+ARG */
     struct span name;    /* NAME */
@@ -234,8 +242,12 @@ struct qrexec_command {
     struct span target;
     struct span shell;
 };
-/* "USER:QUBESRPC SERVICE+ARG SOURCE[ TYPE TARGET]" or "USER:COMMAND". */
+/* "USER:[nogui:]QUBESRPC SERVICE+ARG SOURCE[ TYPE TARGET]" or
+ * "USER:COMMAND". */
 int qrexec_command_parse(struct span text, struct qrexec_command *ret,
+        struct err *err) MUST_CHECK;
+/* The same without "USER:". */
+int qrexec_command_parse_bare(struct span text, struct qrexec_command *ret,
         struct err *err) MUST_CHECK;
 /* The reverse for a service: user may be empty. */
 int qrexec_command_format(struct span user, struct span service,

@@ -230,6 +230,19 @@ int qrexec_data_put_header(struct qrexec_data *d, uint32_t stream, size_t len,
     return 0;
 }
 
+bool qrexec_data_put_last_eof(
+        struct qrexec_data *d, uint8_t ret[static QREXEC_HEADER_SIZE])
+{
+    struct wire_writer w = wire_writer_of(ret, QREXEC_HEADER_SIZE);
+
+    if (!d->exit_got || d->broken || (d->eof_sent & stream_bit(QREXEC_STDIN)))
+        return false;
+    d->eof_sent |= stream_bit(QREXEC_STDIN);
+    wire_put_u32le(&w, QREXEC_STDIN);
+    wire_put_u32le(&w, 0);
+    return true;
+}
+
 int qrexec_data_put_exit(
         struct qrexec_data *d, int32_t code, uint8_t ret[static 12])
 {

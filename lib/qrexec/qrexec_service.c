@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define SERVICE_PREFIX "QUBESRPC "
+#define NOGUI_PREFIX   "nogui:" /* does not wait for the session */
 #define ENV_STORE_MAX  (1u << 20)
 
 /*
@@ -65,6 +66,8 @@ int qrexec_lookup(struct span service, const char *path_list,
         qrexec_probe probe, void *ctx, char ret_path[static QREXEC_PATH_MAX],
         enum qrexec_found *ret, struct err *err)
 {
+    char with_plus[LIMIT_SERVICE_NAME_MAX + 1];
+    struct span full = service;
     struct span name;
     struct span arg;
     enum qrexec_found found;
@@ -72,8 +75,13 @@ int qrexec_lookup(struct span service, const char *path_list,
     split_service(service, &name, &arg);
     if (!is_file_name(service) || !is_file_name(name))
         return err_set(err, ERR_NOT_FOUND, "not a service name");
-    found = search(service, path_list, probe, ctx, ret_path);
-    if (found == QREXEC_FOUND_NONE && name.len < service.len)
+    if (name.len == service.len && name.len < sizeof(with_plus)) {
+        memcpy(with_plus, name.ptr, name.len);
+        with_plus[name.len] = '+';
+        full = SPAN((const uint8_t *)with_plus, name.len + 1);
+    }
+    found = search(full, path_list, probe, ctx, ret_path);
+    if (found == QREXEC_FOUND_NONE)
         found = search(name, path_list, probe, ctx, ret_path);
     if (found == QREXEC_FOUND_NONE)
         return err_set(err, ERR_NOT_FOUND, "no service %.*s here",
@@ -95,8 +103,24 @@ struct value {
     struct span text;
 };
 
+/* A comment may follow the value; a text has no quote inside. */
+static struct span strip_comment(struct span s)
+{
+    const uint8_t *from = s.ptr;
+    const uint8_t *hash;
+
+    if (s.len > 1 && s.ptr[0] == '\'') {
+        from = memchr(s.ptr + 1, '\'', s.len - 1);
+        if (!from)
+            return s;
+    }
+    hash = s.len ? memchr(from, '#', (size_t)(s.ptr + s.len - from)) : NULL;
+    return hash ? text_trim(SPAN(s.ptr, (size_t)(hash - s.ptr))) : s;
+}
+
 static bool parse_value(struct span s, struct value *ret)
 {
+    s = strip_comment(s);
     if (span_eq_str(s, "true") || span_eq_str(s, "1")) {
         *ret = (struct value){.kind = VALUE_BOOL, .truth = true};
         return true;
@@ -273,17 +297,38 @@ static int parse_service(
 int qrexec_command_parse(
         struct span text, struct qrexec_command *ret, struct err *err)
 {
-    const size_t n = sizeof(SERVICE_PREFIX) - 1;
     const uint8_t *colon = text.len ? memchr(text.ptr, ':', text.len) : NULL;
-    struct qrexec_command c = {0};
-    struct span rest;
+    struct qrexec_command c;
+    int r;
 
     if (!colon || colon == text.ptr)
         return err_set(err, ERR_SYNTAX, "command without a user");
-    if (memchr(text.ptr, 0, text.len))
-        return err_set(err, ERR_SYNTAX, "command with a NUL byte");
+    r = qrexec_command_parse_bare(
+            SPAN(colon + 1, (size_t)(text.ptr + text.len - colon - 1)), &c,
+            err);
+    if (r)
+        return r;
     c.user = SPAN(text.ptr, (size_t)(colon - text.ptr));
-    rest = SPAN(colon + 1, text.len - c.user.len - 1);
+    if (memchr(c.user.ptr, 0, c.user.len))
+        return err_set(err, ERR_SYNTAX, "command with a NUL byte");
+    *ret = c;
+    return 0;
+}
+
+int qrexec_command_parse_bare(
+        struct span text, struct qrexec_command *ret, struct err *err)
+{
+    const size_t n = sizeof(SERVICE_PREFIX) - 1;
+    const size_t nogui = sizeof(NOGUI_PREFIX) - 1;
+    struct qrexec_command c = {0};
+    struct span rest = text;
+
+    if (text.len && memchr(text.ptr, 0, text.len))
+        return err_set(err, ERR_SYNTAX, "command with a NUL byte");
+    if (rest.len >= nogui && memcmp(rest.ptr, NOGUI_PREFIX, nogui) == 0) {
+        c.nogui = true;
+        rest = SPAN(rest.ptr + nogui, rest.len - nogui);
+    }
     if (rest.len >= n && memcmp(rest.ptr, SERVICE_PREFIX, n) == 0) {
         int r = parse_service(SPAN(rest.ptr + n, rest.len - n), &c, err);
 

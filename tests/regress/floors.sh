@@ -12,7 +12,7 @@ floor() { # of a room (docs/architecture.md, section 4)
     buf | bundle | crypto | conf) echo 1 ;;
     msg | qrexec | policy | merkle | statement | evidence) echo 2 ;;
     pack | appraise | profile | receipt | enrol | policyline) echo 3 ;;
-    gather | ipc | sandbox | role | link | pump | isolate | tpm | store | channel | policytree)
+    gather | ipc | sandbox | role | link | pump | callee | isolate | tpm | store | channel | policytree)
         echo 4 ;;
     *) echo "unknown room $1" >&2 && exit 1 ;;
     esac
