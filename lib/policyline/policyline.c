@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* ---- lines --------------------------------------------------------------- */
+/* ---- lines -------------------------------------------------------------- */
 
 enum kind { KIND_TEXT, KIND_YES_NO, KIND_TRUE_FALSE, KIND_RESULT };
 
@@ -154,8 +154,7 @@ static int check_required(const struct table *t, unsigned seen, struct err *err)
     return 0;
 }
 
-/* ---- writing --------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------ */
 
 struct out {
     char *ptr;
@@ -222,8 +221,7 @@ static size_t min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* ---- request ---------------------------------------------------------------
- */
+/* ---- request ------------------------------------------------------------ */
 
 size_t policyline_request_end(struct span text)
 {
@@ -268,8 +266,7 @@ int policyline_request_format(const struct policyline_request *r, char *ret,
     return finish(&request_table, &o, printable, ret_len, err);
 }
 
-/* ---- response ---------------------------------------------------------------
- */
+/* ---- response ----------------------------------------------------------- */
 
 #define ONLY(key) (1u << (key))
 

@@ -61,7 +61,7 @@ int policyline_request_parse(struct span text, struct policyline_request *ret,
 int policyline_request_format(const struct policyline_request *r, char *ret,
         size_t cap, size_t *ret_len, struct err *err) MUST_CHECK;
 
-/* ---- response ------------------------------------------------------------ */
+/* ---- response ----------------------------------------------------------- */
 
 /*
  * Fields other than reason count for an allow, and of the answer to
@@ -110,8 +110,7 @@ int policyline_from_result(const struct policy_result *r,
         const struct policy_system *system, struct policyline_store *store,
         struct policyline_response *ret, struct err *err) MUST_CHECK;
 
-/* ---- policy.EvalSimple, policy.EvalGUI ------------------------------------
- */
+/* ---- policy.EvalSimple, policy.EvalGUI ---------------------------------- */
 
 /* Longest text of such a call: descriptor and body. */
 #define POLICYLINE_EVAL_MAX (LIMIT_SERVICE_MAX + 256)

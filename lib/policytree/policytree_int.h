@@ -9,7 +9,7 @@
 
 #include <limits.h>
 
-/* ---- watching (policytree_watch.c) --------------------------------------- */
+/* ---- watching (policytree_watch.c) -------------------------------------- */
 
 struct policytree_watch;
 
@@ -26,8 +26,7 @@ int policytree_watch_add(struct policytree_watch *w, const char *path,
         bool whole, struct err *err) MUST_CHECK;
 enum policytree_news policytree_watch_news(struct policytree_watch *w);
 
-/* ---- reading (policytree_read.c) ------------------------------------------
- */
+/* ---- reading (policytree_read.c) ---------------------------------------- */
 
 struct policytree_file {
     struct policy_file file; /* first: what the parser holds */

@@ -14,8 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- paths ----------------------------------------------------------------
- */
+/* ---- paths -------------------------------------------------------------- */
 
 /* "BASE/PATH", or PATH when it is absolute, without ".", ".." and "//". */
 static int join(const char *base, struct span path, char ret[static PATH_MAX],
@@ -102,8 +101,7 @@ static int resolve(struct policytree_reader *rd, const char *path, bool whole,
     return policytree_watch_add(rd->watch, ret, whole, err);
 }
 
-/* ---- files ------------------------------------------------------------------
- */
+/* ---- files -------------------------------------------------------------- */
 
 /*
  * A file that somebody has open for writing may be half written, and nothing
@@ -248,8 +246,7 @@ static int get_file(struct policytree_reader *rd, unsigned root,
     return 0;
 }
 
-/* ---- folders
- * ------------------------------------------------------------------ */
+/* ---- folders ------------------------------------------------------------ */
 
 static struct policytree_list *add_list(struct policytree_reader *rd)
 {
@@ -351,8 +348,7 @@ static int read_folder(struct policytree_reader *rd, unsigned root,
     return r;
 }
 
-/* ---- for the parser
- * ------------------------------------------------------------- */
+/* ---- for the parser ----------------------------------------------------- */
 
 static int find_file(void *ctx, unsigned root, struct span path,
         const struct policy_file **ret, struct err *err)

@@ -18,7 +18,8 @@
 
 struct entry {
     int wd;
-    char name[NAME_MAX + 1]; /* empty: all that happens there counts */
+    char name[NAME_MAX + 1]; /* "": the thing itself, and see all */
+    bool all;                /* a name that may be a policy file counts */
 };
 
 struct policytree_watch {
@@ -56,13 +57,29 @@ int policytree_watch_fd(const struct policytree_watch *w)
     return w->fd;
 }
 
+/* Editors and buf_store write beside, under names that are never read. */
+static bool may_be_read(const char *name)
+{
+    static const char *const others[] = {"~", ".tmp", ".swp", ".new"};
+    size_t n = strlen(name);
+
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        size_t len = strlen(others[i]);
+
+        if (n >= len && !strcmp(name + n - len, others[i]))
+            return false;
+    }
+    return name[0] != '.' && name[0] != '!';
+}
+
 static bool has_entry(
         const struct policytree_watch *w, int wd, const char *name)
 {
     for (size_t i = 0; i < w->n; i++) {
-        if (w->entries[i].wd == wd &&
-                (w->entries[i].name[0] == '\0' ||
-                        !strcmp(w->entries[i].name, name)))
+        const struct entry *e = &w->entries[i];
+
+        if (e->wd == wd &&
+                (!strcmp(e->name, name) || (e->all && may_be_read(name))))
             return true;
     }
     return false;
@@ -70,7 +87,7 @@ static bool has_entry(
 
 /* 0 also when path does not exist: the folder above tells when it does. */
 static int arm(struct policytree_watch *w, const char *path, uint32_t mask,
-        const char *name, struct err *err)
+        const char *name, bool all, struct err *err)
 {
     int wd = inotify_add_watch(w->fd, path, mask | IN_MASK_ADD);
 
@@ -79,7 +96,7 @@ static int arm(struct policytree_watch *w, const char *path, uint32_t mask,
         return 0;
     if (wd < 0)
         return err_errno(err, "cannot watch '%s'", path);
-    if (has_entry(w, wd, name))
+    if (!all && has_entry(w, wd, name))
         return 0;
     if (w->n == w->cap) {
         size_t cap = w->cap ? 2 * w->cap : 64;
@@ -93,6 +110,7 @@ static int arm(struct policytree_watch *w, const char *path, uint32_t mask,
     w->entries[w->n].wd = wd;
     (void)snprintf(
             w->entries[w->n].name, sizeof(w->entries[0].name), "%s", name);
+    w->entries[w->n].all = all;
     w->n++;
     return 0;
 }
@@ -117,11 +135,11 @@ int policytree_watch_add(struct policytree_watch *w, const char *path,
         name[len] = '\0';
         (void)snprintf(
                 above, sizeof(above), "%.*s", (int)(at - path + 1), path);
-        r = arm(w, above, last ? ABOVE | WRITES : ABOVE, name, err);
+        r = arm(w, above, last ? ABOVE | WRITES : ABOVE, name, false, err);
         at = end;
     }
     if (r == 0)
-        r = arm(w, path, whole ? ABOVE | WRITES : SELF, "", err);
+        r = arm(w, path, whole ? ABOVE | WRITES : SELF, "", whole, err);
     return r;
 }
 

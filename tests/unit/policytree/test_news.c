@@ -200,6 +200,9 @@ static void neighbours_make_no_noise(void **state)
     write_file(h, "etc/other", "x");
     write_file(h, "out/other", "x");
     make_dir(h, "run/other");
+    write_file(h, "etc/policy.d/10-a.policy.tmp", "x");
+    write_file(h, "etc/policy.d/.10-a.policy.swp", "x");
+    write_file(h, "etc/policy.d/!10-a.policy", "x");
     assert_int_equal(unlink(at(h, "out/other")), 0);
     assert_int_equal(policytree_news(t), POLICYTREE_SAME);
     policytree_free(t);
@@ -220,8 +223,7 @@ static void an_open_writer_is_told_from_a_done_one(void **state)
     policytree_free(t);
 }
 
-/* ---- while it is read ------------------------------------------------------
- */
+/* ---- while it is read --------------------------------------------------- */
 
 #define RULES 2000
 

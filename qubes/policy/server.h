@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Serves the policy socket and policy.EvalSimple / policy.EvalGUI: one loop,
+ * no thread and no process a decision.  A connection is one request; there is
+ * always an answer, and each decision is in the journal before it is given.
+ */
+#ifndef QAIR_QUBES_POLICY_SERVER_H
+#define QAIR_QUBES_POLICY_SERVER_H
+
+#include "qubesd.h"
+#include "question.h"
+#include "snapshot.h"
+
+enum server_kind { SERVER_POLICY, SERVER_EVAL_SIMPLE, SERVER_EVAL_GUI };
+
+/* Upstream's daemons have 256 requests pending each; several may be silent. */
+#define SERVER_CLIENTS_MAX 1024
+/* Open questions, and those about one caller: a person has one screen. */
+#define SERVER_QUESTIONS_MAX         64
+#define SERVER_QUESTIONS_PER_SOURCE  8
+#define SERVER_NOTICES_MAX           16
+#define SERVER_REQUEST_TIMEOUT_US    (5u * 1000000)
+#define SERVER_STATE_TIMEOUT_US      (5u * 1000000)
+#define SERVER_NOTICE_TIMEOUT_US     (30u * 1000000)
+#define SERVER_ASK_TIMEOUT_DEFAULT_S 300
+
+struct server_config {
+    struct question_paths questions;
+    const char *qubesd_socket, *qubesd_internal_socket;
+    uint64_t ask_timeout_us;
+};
+
+struct server;
+
+/* config and policy stay the caller's. */
+int server_new(sd_event *event, const struct server_config *config,
+        const struct snapshot *policy, struct server **ret, struct err *err)
+        MUST_CHECK;
+void server_free(struct server *s);
+/* fd: a listening socket, taken over. */
+int server_listen(struct server *s, enum server_kind kind, int fd,
+        struct err *err) MUST_CHECK;
+
+#endif
