@@ -25,6 +25,7 @@ struct call *call_new(struct calld *d, enum call_origin origin)
     c->origin = origin;
     c->data = c->data_back = c->key = -1;
     c->envelope = BUF_INIT(STATEMENT_ENVELOPE_MAX);
+    c->via = BUF_INIT(STATEMENT_ENVELOPE_MAX);
     /* Overwritten by the envelope's when the call comes from elsewhere. */
     crypto_random(c->id, sizeof(c->id));
     LIST_INSERT_HEAD(&d->calls, c, entry);
@@ -42,6 +43,7 @@ static void call_free(struct call *c)
     buf_close_fd(&c->data_back);
     buf_close_fd(&c->key);
     buf_fini(&c->envelope);
+    buf_fini(&c->via);
     free(c->command);
     free(c);
 }
@@ -136,6 +138,10 @@ static void refuse(
     text_format_safe(reason, c->reason, sizeof(c->reason));
     if (!*c->where)
         (void)snprintf(c->where, sizeof(c->where), "%s", c->d->where);
+    /* A role of this zone; what another zone said has that zone's name. */
+    else if (!strstr(c->where, "zone "))
+        (void)snprintf(c->where + strlen(c->where),
+                sizeof(c->where) - strlen(c->where), " of %s", c->d->where);
     record_refusal(c);
 }
 
@@ -205,10 +211,8 @@ static bool take_decision(struct call *c, const struct msg_decision *d)
     return ok;
 }
 
-static enum call_plan plan_of(const struct call *c, uint8_t kind)
+static enum call_plan plan_of(uint8_t kind)
 {
-    if (c->origin == CALL_OF_ZONE)
-        return kind == MSG_TARGET_LOCAL ? PLAN_LOCAL : PLAN_COUNT;
     if (kind == MSG_TARGET_LOCAL)
         return PLAN_LOCAL;
     return kind == MSG_TARGET_REMOTE ? PLAN_REMOTE : PLAN_COUNT;
@@ -233,12 +237,18 @@ static void on_decision(
         return;
     }
     c->allowed = true;
-    plan = plan_of(c, d->kind);
-    if (plan == PLAN_COUNT)
+    plan = plan_of(d->kind);
+    if (plan == PLAN_COUNT) {
         call_refuse(c, ERR_UNSUPPORTED, c->d->where,
-                "a call from another zone cannot go on to a third");
-    else
-        call_start(c, plan);
+                "the decision is of no kind that a call can follow");
+        return;
+    }
+    /* It goes on to a third zone, with an envelope of this one. */
+    if (plan == PLAN_REMOTE && c->origin == CALL_OF_ZONE) {
+        c->via = c->envelope;
+        c->envelope = BUF_INIT(STATEMENT_ENVELOPE_MAX);
+    }
+    call_start(c, plan);
 }
 
 static void step_decide(struct call *c)
@@ -319,7 +329,9 @@ static void step_envelope(struct call *c)
             .qube = span_str(c->qube),
             .requested = span_str(c->requested),
             .service = span_str(c->service),
-            .rule = span_str(c->rule)};
+            .rule = span_str(c->rule),
+            .autostart = c->autostart,
+            .via = buf_span(&c->via)};
     const struct role_request q = {.to = MSG_ROLE_KEYD,
             .type = MSG_ENVELOPE,
             .msg = &m,
@@ -327,7 +339,11 @@ static void step_envelope(struct call *c)
             .done = on_envelope,
             .user = c};
 
-    c->deadline = m.deadline = m.issued + CALLD_DEADLINE_S;
+    m.deadline = m.issued + CALLD_DEADLINE_S;
+    /* The zone that called waits no longer than it said. */
+    if (c->via.len && c->deadline < m.deadline)
+        m.deadline = c->deadline;
+    c->deadline = m.deadline;
     memcpy(m.call_id, c->id, sizeof(m.call_id));
     memcpy(m.policy, c->policy, sizeof(m.policy));
     memcpy(m.log_root, c->d->log_root, sizeof(m.log_root));
@@ -423,6 +439,7 @@ static void step_key(struct call *c)
                     span_str(*c->source_qube ? c->source_qube : c->source_name),
             .source = span_str(c->source_name),
             .qube = span_str(c->qube),
+            .requested = span_str(c->requested),
             .service = span_str(c->service),
             .rule = span_str(c->rule),
             .keys = span_str(keys_of(c)),

@@ -73,7 +73,8 @@ struct call {
     uid_t uid;                               /* of the owner who asks */
     char *command;                           /* CALL_OF_RUN */
     char peer_zone[LIMIT_ZONE_NAME_MAX + 1]; /* CALL_OF_ZONE, proved */
-    struct buf envelope;
+    struct buf envelope; /* that came, or that this zone signed */
+    struct buf via;      /* that came, when this zone goes on with its own */
     /* what was decided */
     bool allowed;
     bool autostart;

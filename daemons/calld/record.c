@@ -64,7 +64,9 @@ int record_decision(const struct call *c, struct buf *ret, struct err *err)
 
     memcpy(d.call_id, c->id, sizeof(d.call_id));
     memcpy(d.policy, c->policy, sizeof(d.policy));
-    if (c->envelope.len)
+    if (c->via.len) /* the one that came, also when it goes on */
+        crypto_sha256(buf_span(&c->via), d.envelope);
+    else if (c->envelope.len)
         crypto_sha256(buf_span(&c->envelope), d.envelope);
     return statement_decision_format(&d, ret, err);
 }

@@ -2,6 +2,7 @@
 /* What calld and netd ask in the name of the zone. */
 #include "keyd.h"
 
+#include "chain.h"
 #include "statement.h"
 
 #include <stdio.h>
@@ -27,6 +28,21 @@ int keyd_call_sign(
  * The fields come from calld; who signs and for which origin does not: a
  * calld that was taken over can lie about its own qubes, not about the zone.
  */
+/*
+ * A call that goes on to another zone: calld and policyd say that they have
+ * verified where it comes from, and the identity vouches for it.  So it is
+ * verified here too, against what is about to be signed.
+ */
+static int check_via(
+        struct keyd *k, const struct statement_call *c, struct err *err)
+{
+    CLEANUP(chain_fini) struct chain before = {.n = 0};
+
+    if (!k->pack)
+        return err_set(err, ERR_STATE, "no pack: %s", k->pack_error);
+    return chain_open(c, k->pack, role_now(), &before, err);
+}
+
 static int envelope(struct keyd *k, const struct msg_envelope *e,
         struct buf *ret, struct err *err)
 {
@@ -42,13 +58,17 @@ static int envelope(struct keyd *k, const struct msg_envelope *e,
             .requested = e->requested,
             .service = e->service,
             .rule = e->rule,
+            .autostart = e->autostart != 0,
+            .via = e->via,
     };
     int r;
 
     memcpy(c.call_id, e->call_id, sizeof c.call_id);
     memcpy(c.policy, e->policy, sizeof c.policy);
     memcpy(c.log_root, e->log_root, sizeof c.log_root);
-    r = statement_call_format(&c, &text, err);
+    r = c.via.len > 0 ? check_via(k, &c, err) : 0;
+    if (r == 0)
+        r = statement_call_format(&c, &text, err);
     return r ? r : keyd_call_sign(k, buf_span(&text), ret, err);
 }
 

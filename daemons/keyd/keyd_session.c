@@ -30,6 +30,7 @@
 static const size_t session_spans[] = {
         offsetof(struct msg_key_session, source_zone),
         offsetof(struct msg_key_session, source_qube),
+        offsetof(struct msg_key_session, requested),
         offsetof(struct msg_key_session, source),
         offsetof(struct msg_key_session, qube),
         offsetof(struct msg_key_session, service),

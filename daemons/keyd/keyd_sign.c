@@ -62,6 +62,7 @@ static struct statement_sign sign_fields(const struct keyd_job *j, uint64_t now)
             .time = now,
             .zone = k->zone_name,
             .qube = c->qube,
+            .requested = c->requested,
             .requester_zone =
                     c->source_zone.len ? c->source_zone : k->zone_name,
             .requester_qube = c->source_qube.len ? c->source_qube : c->source,

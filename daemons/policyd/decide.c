@@ -23,11 +23,24 @@ static void deny(const struct decide *d, const char *where, const char *reason,
     ret->reason = SAFE(span_str(reason), text->reason);
 }
 
+/* A call of another zone that goes on to a third. */
+static const char *cannot_go_on(
+        const struct policy_result *r, const struct judge_call *c)
+{
+    if (chain_has_zone(&c->chain, &c->call, r->target.qube->zone))
+        return "the call has been in that zone before (loop)";
+    /* Its links until now, and the one to come. */
+    if (c->chain.n + 2 > LIMIT_CALL_HOPS)
+        return "the call has been handed on too often";
+    return NULL;
+}
+
 /* What the zone cannot do although its rules allow it; NULL: it can. */
-static const char *cannot(const struct policy_result *r, bool from_zone)
+static const char *cannot(
+        const struct policy_result *r, const struct judge_call *from)
 {
     /* Calls of a RemoteVM come with an envelope, or not at all. */
-    if (!from_zone && span_eq_str(r->source->type, "RemoteVM"))
+    if (!from && span_eq_str(r->source->type, "RemoteVM"))
         return "a RemoteVM calls from its own zone alone";
     if (r->target.dispvm)
         return "this zone has no disposable qubes";
@@ -35,8 +48,8 @@ static const char *cannot(const struct policy_result *r, bool from_zone)
         return "the zone itself offers no services";
     if (r->route == POLICY_ROUTE_RELAY)
         return "this zone reaches other zones itself, not over a relay";
-    if (r->route == POLICY_ROUTE_ZONE && from_zone)
-        return "a call from another zone is not passed on to a third";
+    if (r->route == POLICY_ROUTE_ZONE && from)
+        return cannot_go_on(r, from);
     return NULL;
 }
 
@@ -63,8 +76,10 @@ static void put_service(
                 r->service.ptr, (int)r->argument.len, r->argument.ptr);
 }
 
+/* from: NULL when the call begins here. */
 static void decide(const struct decide *d, const struct policy_request *request,
-        bool from_zone, struct decide_text *text, struct msg_decision *ret)
+        const struct judge_call *from, struct decide_text *text,
+        struct msg_decision *ret)
 {
     struct policy_result r;
     const char *reason;
@@ -81,7 +96,7 @@ static void decide(const struct decide *d, const struct policy_request *request,
                 (int)r.rule_file.len, r.rule_file.ptr, r.rule_line);
         ret->rule = span_str(text->rule);
     }
-    reason = r.verdict == POLICY_ALLOW ? cannot(&r, from_zone) : r.reason;
+    reason = r.verdict == POLICY_ALLOW ? cannot(&r, from) : r.reason;
     if (r.verdict == POLICY_ASK)
         reason = "nobody to ask: this zone has no agent that asks a person";
     if (reason)
@@ -97,7 +112,7 @@ void decide_local(const struct decide *d, const struct msg_decide *m,
             .source = m->source, .target = m->target, .service = m->service};
 
     *ret = (struct msg_decision){.allow = 0};
-    decide(d, &request, false, text, ret);
+    decide(d, &request, NULL, text, ret);
     ret->source_qube = ret->source;
 }
 
@@ -119,7 +134,9 @@ void decide_remote(const struct decide *d, const struct judge_call *c,
             .service = c->call.service};
 
     *ret = (struct msg_decision){.allow = 0};
-    decide(d, &request, true, text, ret);
+    decide(d, &request, c, text, ret);
+    /* Every zone on the way may say that nothing is to be started. */
+    ret->autostart = ret->autostart && c->call.autostart;
     put_origin(c, text, ret);
 }
 

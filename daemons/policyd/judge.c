@@ -80,6 +80,19 @@ static enum judge_verdict check_time(struct trial *t)
     return c->issued > t->now ? JUDGE_LATER : JUDGE_TRUE;
 }
 
+static enum judge_verdict check_chain(struct trial *t)
+{
+    const struct statement_call *first;
+
+    if (chain_open(&t->c->call, t->j->pack, t->now, &t->c->chain, t->err) < 0)
+        return JUDGE_REFUSED;
+    /* The zone before may have kept a link that we have forgotten. */
+    first = chain_first(&t->c->chain, &t->c->call);
+    if (first->issued <= t->j->started)
+        return refuse(t, "the call began before policyd started: call again");
+    return JUDGE_TRUE;
+}
+
 static enum judge_verdict check_source(struct trial *t)
 {
     const struct statement_call *c = &t->c->call;
@@ -116,7 +129,7 @@ enum judge_verdict judge_envelope(struct judge *j, struct span peer,
 {
     /* The id is spent last: a call that must wait keeps it. */
     static check_fn *const checks[] = {check_signature, check_zones, check_time,
-            check_source, check_replay};
+            check_chain, check_source, check_replay};
     struct trial t = {
             .j = j, .peer = peer, .envelope = envelope, .c = ret, .err = err};
     enum judge_verdict v = JUDGE_TRUE;
@@ -132,6 +145,7 @@ enum judge_verdict judge_envelope(struct judge *j, struct span peer,
 
 void judge_call_fini(struct judge_call *c)
 {
+    chain_fini(&c->chain);
     if (c->statement.doc)
         statement_fini(&c->statement);
     *c = (struct judge_call){.verified = false};

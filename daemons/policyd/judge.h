@@ -11,14 +11,17 @@
  *   5. it was issued after this process began, because what was seen before is
  *      forgotten; and not in the future (JUDGE_LATER up to a small skew)
  *   6. its deadline has not passed and is not too far ahead
- *   7. a RemoteVM of ours stands for its source
- *   8. its id was not seen
+ *   7. the zones that the call went through before signed their links, and
+ *      the links are of one call (room chain); none is of before 5
+ *   8. a RemoteVM of ours stands for its source
+ *   9. its id was not seen
  * From 2 on the call's fields are told with a refusal too, so that records of
  * both zones can be tied together.
  */
 #ifndef QAIR_POLICYD_JUDGE_H
 #define QAIR_POLICYD_JUDGE_H
 
+#include "chain.h"
 #include "conf.h"
 #include "pack.h"
 #include "replay.h"
@@ -47,6 +50,7 @@ struct judge_call {
     bool verified; /* call was signed by the peer's identity */
     struct statement statement;
     struct statement_call call; /* points into statement */
+    struct chain chain;         /* the links before it */
     const struct conf_qube *source;
 };
 

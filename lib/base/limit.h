@@ -32,6 +32,10 @@
 /* An envelope lives no longer than this: bounds the replay memory. */
 #define LIMIT_CALL_DEADLINE_S 300
 #define LIMIT_REPLAY_MAX      65536
+/* Zones that hand one call on, its origin included: thin, gateway, server and
+ * one more on each way.  Each link carries those before it as base64, so that
+ * the last has 4.2 times the size of the first, and must fit a log entry. */
+#define LIMIT_CALL_HOPS 4
 /* From the request to the last byte of an artefact, so that a signature may
  * come this much later than its call's deadline. */
 #define LIMIT_ARTEFACT_S 600

@@ -98,24 +98,26 @@ static const struct shape log_key = {
 };
 
 static const struct shape envelope = {
-        .n = 12,
+        .n = 14,
         .field = {FIXED(msg_envelope, call_id), U64(msg_envelope, issued),
                 U64(msg_envelope, deadline), FIXED(msg_envelope, policy),
                 U64(msg_envelope, log_size), FIXED(msg_envelope, log_root),
                 TEXT(msg_envelope, source_qube), TEXT(msg_envelope, zone),
                 TEXT(msg_envelope, qube), TEXT(msg_envelope, requested),
-                TEXT(msg_envelope, service), TEXT(msg_envelope, rule)},
+                TEXT(msg_envelope, service), TEXT(msg_envelope, rule),
+                U8(msg_envelope, autostart), BLOB(msg_envelope, via)},
 };
 
 static const struct shape blob = {.n = 1, .field = {BLOB(msg_blob, bytes)}};
 
 static const struct shape key_session = {
-        .n = 11,
+        .n = 12,
         .field = {FIXED(msg_key_session, call_id),
                 U64(msg_key_session, deadline), FIXED(msg_key_session, policy),
                 TEXT(msg_key_session, source_zone),
                 TEXT(msg_key_session, source_qube),
                 TEXT(msg_key_session, source), TEXT(msg_key_session, qube),
+                TEXT(msg_key_session, requested),
                 TEXT(msg_key_session, service), TEXT(msg_key_session, rule),
                 TEXT(msg_key_session, keys), BLOB(msg_key_session, envelope)},
 };

@@ -193,6 +193,8 @@ struct msg_envelope {
     struct span requested;
     struct span service;
     struct span rule;
+    uint8_t autostart; /* 0: only a target that runs */
+    struct span via;   /* DSSE of the zone that called; empty: begins here */
 };
 
 struct msg_blob {
@@ -205,8 +207,9 @@ struct msg_key_session {
     uint8_t policy[MSG_DIGEST]; /* this zone's */
     struct span source_zone;
     struct span source_qube;
-    struct span source; /* local name */
-    struct span qube;   /* where the service runs */
+    struct span source;    /* local name */
+    struct span qube;      /* where the service runs */
+    struct span requested; /* target as the call named it */
     struct span service;
     struct span rule;
     struct span keys;     /* space-separated names that the qube may use */

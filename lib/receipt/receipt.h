@@ -61,7 +61,8 @@ enum receipt_check {
     RECEIPT_STATEMENT, /* signed by the identity of a valid zone */
     RECEIPT_TIME,      /* not from the future */
     RECEIPT_LOG,       /* included in that zone's log */
-    RECEIPT_ENVELOPE,  /* the origin's call, signed by its zone */
+    RECEIPT_ENVELOPE,  /* the call, signed by the zone that it came from */
+    RECEIPT_PATH,      /* the zones before that one, each signed its link */
     RECEIPT_KEY,       /* a valid key of that zone, custody and profile */
     RECEIPT_SIGNATURE, /* holds, and is the one that the statement names */
     RECEIPT_ARTEFACT,  /* the file at hand is what was signed */
@@ -77,7 +78,7 @@ enum receipt_result {
     RECEIPT_NOT_GIVEN, /* no file at hand: RECEIPT_ARTEFACT alone */
 };
 
-#define RECEIPT_DETAIL_MAX 512
+#define RECEIPT_DETAIL_MAX 1024 /* a path of LIMIT_CALL_HOPS zones */
 
 struct receipt_finding {
     enum receipt_result result;

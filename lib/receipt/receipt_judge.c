@@ -6,6 +6,7 @@
 #include "receipt.h"
 
 #include "appraise.h"
+#include "chain.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -19,6 +20,8 @@ struct judge {
     struct receipt r;
     struct statement st;
     struct statement_sign sign; /* untrusted until RECEIPT_STATEMENT is good */
+    struct statement envelope;
+    struct statement_call call; /* of envelope, once RECEIPT_ENVELOPE is good */
     const struct pack_zone *zone;
     const struct pack_key *key;
     char detail[RECEIPT_DETAIL_MAX];
@@ -140,7 +143,7 @@ static enum receipt_result compare_call(
                   "says %.*s of %.*s",
                 STR(c->source_qube), STR(c->origin), STR(s->requester_qube),
                 STR(s->requester_zone));
-    if (!span_eq(c->zone, s->zone) || !span_eq(c->qube, s->qube))
+    if (!span_eq(c->zone, s->zone) || !span_eq(c->qube, s->requested))
         return NO("envelope is for %.*s of zone %.*s", STR(c->qube),
                 STR(c->zone));
     if (c->issued > s->time && c->issued - s->time > SKEW_S)
@@ -155,9 +158,7 @@ static enum receipt_result compare_call(
 
 static enum receipt_result check_envelope(struct judge *j)
 {
-    CLEANUP(statement_fini) struct statement st = {0};
     const struct pack_zone *origin;
-    struct statement_call call;
     struct err err = {0};
 
     if (is_zero(j->sign.envelope))
@@ -167,12 +168,44 @@ static enum receipt_result check_envelope(struct judge *j)
     origin = pack_zone(j->in->pack, j->sign.requester_zone);
     if (!origin)
         return NO("zone %.*s is not in the pack", STR(j->sign.requester_zone));
-    if (statement_open(j->r.envelope, origin->identity, &st, &err) ||
-            statement_call_parse(&st, &call, &err))
+    if (statement_open(j->r.envelope, origin->identity, &j->envelope, &err) ||
+            statement_call_parse(&j->envelope, &j->call, &err))
         return NO("not an envelope of zone %s: %s", origin->name, err.msg);
-    if (!pack_zone_valid(origin, call.issued))
+    if (!pack_zone_valid(origin, j->call.issued))
         return NO("zone %s was not valid when it called", origin->name);
-    return compare_call(j, &call);
+    return compare_call(j, &j->call);
+}
+
+/* A redirect of the signing zone's own policy, for people. */
+static enum receipt_result say_path(struct judge *j, const char *path)
+{
+    const struct statement_sign *s = &j->sign;
+
+    if (s->requested.len == 0 || span_eq(s->requested, s->qube))
+        return YES("%s", path);
+    return YES(
+            "%s, redirected to %.*s by %.*s", path, STR(s->qube), STR(s->rule));
+}
+
+static enum receipt_result check_path(struct judge *j)
+{
+    const struct statement_sign *s = &j->sign;
+    CLEANUP(chain_fini) struct chain chain = {.n = 0};
+    const struct statement_call local = {.origin = s->requester_zone,
+            .source_qube = s->requester_qube,
+            .zone = s->zone,
+            .qube = s->requested.len ? s->requested : s->qube};
+    char path[CHAIN_PATH_MAX];
+    struct err err = {0};
+
+    if (is_zero(s->envelope)) {
+        chain_path(&chain, &local, path);
+        return say_path(j, path);
+    }
+    if (chain_open(&j->call, j->in->pack, 0, &chain, &err))
+        return NO("%s", err.msg);
+    chain_path(&chain, &j->call, path);
+    return say_path(j, path);
 }
 
 static enum receipt_result check_key(struct judge *j)
@@ -318,6 +351,7 @@ static const struct {
         [RECEIPT_TIME] = {"time", check_time, NEEDS(STATEMENT)},
         [RECEIPT_LOG] = {"log", check_log, NEEDS(STATEMENT)},
         [RECEIPT_ENVELOPE] = {"envelope", check_envelope, NEEDS(STATEMENT)},
+        [RECEIPT_PATH] = {"path", check_path, NEEDS(ENVELOPE)},
         [RECEIPT_KEY] = {"key", check_key, NEEDS(STATEMENT)},
         [RECEIPT_SIGNATURE] = {"signature", check_signature, NEEDS(KEY)},
         [RECEIPT_ARTEFACT] = {"artefact", check_artefact, NEEDS(STATEMENT)},
@@ -350,6 +384,7 @@ void receipt_judge(
         if (f->result == RECEIPT_FAILED)
             ret->verified = false;
     }
+    statement_fini(&j.envelope);
     statement_fini(&j.st);
     receipt_fini(&j.r);
 }

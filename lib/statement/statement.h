@@ -265,6 +265,10 @@ struct statement_call {
     struct span requested; /* target as asked for; may be empty */
     struct span service;   /* NAME+ARG */
     struct span rule;      /* "30-sign.policy:12" */
+    bool autostart;        /* false: only when the target runs already */
+    /* The DSSE of the zone that called this one, when the call goes on from
+     * there; empty: it begins here.  Room chain reads it. */
+    struct span via;
 };
 int statement_call_format(const struct statement_call *c, struct buf *ret,
         struct err *err) MUST_CHECK;
@@ -309,6 +313,8 @@ struct statement_sign {
     uint64_t time;
     struct span zone;           /* where the key lives */
     struct span qube;           /* where the service ran */
+    struct span requested;      /* target as the call named it; else a redirect
+                                 * of this zone's policy led to qube */
     struct span requester_zone; /* equal to zone when local */
     struct span requester_qube; /* name in requester_zone */
     struct span source;         /* local name of the requester */

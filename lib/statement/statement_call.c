@@ -5,6 +5,7 @@
 /* ---- call ------------------------------------------------------------ */
 
 static const struct statement_member call_members[] = {
+        M("autostart", BOOL, statement_call, autostart, 0),
         M("call", ID, statement_call, call_id, 0),
         M("deadline", TIME, statement_call, deadline, 0),
         M("issued", TIME, statement_call, issued, 0),
@@ -18,6 +19,7 @@ static const struct statement_member call_members[] = {
         M("rule", TEXT, statement_call, rule, STATEMENT_RULE_MAX),
         M("service", TEXT, statement_call, service, LIMIT_SERVICE_MAX),
         M("sourceQube", TEXT, statement_call, source_qube, QUBE_MAX),
+        M("via", TEXT_OPT, statement_call, via, STATEMENT_ENVELOPE_MAX),
         M("zone", NAME, statement_call, zone, LIMIT_ZONE_NAME_MAX),
         {0},
 };

@@ -17,6 +17,8 @@ static const struct statement_member sign_members[] = {
         M("policy", DIGEST, statement_sign, policy, 0),
         M("profile", NAME, statement_sign, profile, LIMIT_NAME_MAX),
         M("qube", TEXT, statement_sign, qube, QUBE_MAX),
+        M("requested", TEXT_OPT, statement_sign, requested,
+                LIMIT_SERVICE_NAME_MAX),
         M("requesterQube", TEXT, statement_sign, requester_qube, QUBE_MAX),
         M("requesterZone", NAME, statement_sign, requester_zone,
                 LIMIT_ZONE_NAME_MAX),

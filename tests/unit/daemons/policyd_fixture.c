@@ -20,15 +20,21 @@ static const struct fixture_zone {
         {"other", false, false},
         {"revoked", true, false},
         {"expired", false, true},
+        {"cellar", false, false},
+        {"attic", false, false},
 };
 
 static const struct {
     const char *name, *text;
 } qubes[] = {
+        {"back.conf", "type = RemoteVM\nzone = attic\nremote-name = work\n"},
         {"far.conf", "type = RemoteVM\nzone = other\nremote-name = remote\n"},
+        {"other-work.conf",
+                "type = RemoteVM\nzone = other\nremote-name = thin-work\n"},
         {"signer.conf", "type = AppVM\n"},
         {"thin-work.conf",
                 "type = RemoteVM\nzone = thin\nremote-name = work\n"},
+        {"third.conf", "type = RemoteVM\nzone = yonder\nremote-name = qube\n"},
 };
 
 static void ok(int r, const struct err *err)
@@ -109,7 +115,7 @@ void fixture_init(struct fixture *f, uint64_t now)
 {
     struct bundle_writer w = {0}, q = {0};
     /* A bundle is in order of names. */
-    static const size_t order[FIXTURE_ZONES] = {3, 1, 2, 0};
+    static const size_t order[FIXTURE_ZONES] = {5, 4, 3, 1, 2, 0};
     struct err err = {.code = 0};
 
     *f = (struct fixture){.owner = crypto_key_generate(CRYPTO_P256),
@@ -168,8 +174,10 @@ struct buf fixture_envelope(
             .source_qube = span_str(c->source),
             .zone = span_str(c->zone),
             .qube = span_str(c->qube),
-            .requested = span_str(c->qube),
+            .requested = span_str(c->requested ? c->requested : c->qube),
             .service = span_str(c->service),
+            .autostart = !c->no_autostart,
+            .via = c->via,
             .rule = span_str("30-sign.policy:1")};
     struct err err = {.code = 0};
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server zone and what its owner signed: zones thin, other, revoked and
- * expired, the RemoteVMs thin-work (work of thin) and far (remote of other),
+ * A server zone and what its owner signed: zones thin, other, attic,
+ * cellar, revoked and expired, the RemoteVMs thin-work (work of thin), far
+ * (remote of other), back (work of attic) and other-work (thin-work of other,
+ * which is what other calls thin's work), third (qube of yonder, not enrolled)
  * and the qube signer.
  */
 #ifndef TEST_POLICYD_FIXTURE_H
@@ -12,7 +14,7 @@
 #include "pack.h"
 #include "policy.h"
 
-#define FIXTURE_ZONES 4
+#define FIXTURE_ZONES 6
 
 struct fixture {
     struct crypto_key *owner;
@@ -33,6 +35,9 @@ struct fixture_call {
     uint64_t issued, deadline;
     const char *signer; /* a zone, or "stranger" */
     const char *origin, *zone, *source, *qube, *service;
+    const char *requested; /* NULL: the qube */
+    struct span via;
+    bool no_autostart;
 };
 
 /* The DSSE bytes. */

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -229,6 +230,55 @@ static void envelope_that_policyd_refuses_goes_no_further(void **state)
     (void)close(data[0]);
 }
 
+/* From thin to far over this zone: an envelope of its own around thin's, the
+ * same id, a deadline that thin set, the same stream. */
+static void call_of_a_zone_goes_on_to_a_third(void **state)
+{
+    struct world *w = *state;
+    const struct msg_incoming in = {
+            .zone = span_str("thin"), .envelope = span_str("{thin's}")};
+    struct msg_decision yes =
+            world_allowed(MSG_TARGET_REMOTE, "thin-work", "far", "signer");
+    const struct msg_blob dsse = {.bytes = span_str("{ours}")};
+    char there;
+    int data[2];
+
+    world_skip_checkpoint(w);
+    yes.call_id[0] = 9;
+    yes.deadline = (uint64_t)time(NULL) + 20;
+    yes.source_zone = span_str("thin");
+    yes.source_qube = span_str("work");
+    yes.requested = span_str("door");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, data), 0);
+    driver_put(w->netd, MSG_INCOMING, 79, &in, &data[1], 1);
+    (void)close(data[1]);
+    world_hear(w, w->policyd, MSG_DECIDE_REMOTE);
+    world_decide(w, &yes);
+    world_hear(w, w->keyd, MSG_ENVELOPE);
+    assert_true(span_eq_str(w->m.envelope.via, "{thin's}"));
+    assert_true(span_eq_str(w->m.envelope.source_qube, "thin-work"));
+    assert_true(span_eq_str(w->m.envelope.requested, "door"));
+    assert_true(span_eq_str(w->m.envelope.zone, "far"));
+    assert_int_equal(w->m.envelope.call_id[0], 9);
+    assert_int_equal(w->m.envelope.deadline, yes.deadline);
+    driver_put(w->keyd, MSG_BLOB, w->id, &dsse, NULL, 0);
+    world_hear(w, w->logd, MSG_APPEND);
+    assert_int_equal(w->m.append.kind, MSG_APPEND_SIGNED);
+    assert_true(span_eq_str(w->m.append.payload, "{ours}"));
+    world_appended(w, 12);
+    world_hear(w, w->netd, MSG_OPEN);
+    assert_true(span_eq_str(w->m.open.zone, "far"));
+    assert_true(span_eq_str(w->m.open.envelope, "{ours}"));
+    assert_int_equal(w->m.open.deadline, yes.deadline);
+    assert_int_equal(write(w->fds.fd[0], "x", 1), 1);
+    assert_int_equal(read(data[0], &there, 1), 1);
+    ipc_fds_close(&w->fds);
+    driver_put(w->netd, MSG_OK, w->id, &(struct msg_empty){0}, NULL, 0);
+    world_hear(w, w->netd, MSG_OK);
+    assert_int_equal(w->id, 79);
+    (void)close(data[0]);
+}
+
 /* Where a call can fail, and what its maker and the log hear then. */
 enum fault {
     FAULT_POLICY_DENIES,
@@ -290,7 +340,7 @@ static void every_fault_is_recorded_and_told(void **state)
         refuse_remote_call(w, (enum fault)fault);
         d = world_hear_decision(w, &doc);
         assert_false(d.allow);
-        assert_true(span_eq_str(d.where, "here"));
+        assert_true(span_eq_str(d.where, "here of zone server"));
         assert_true(span_eq_str(d.reason, "no"));
         assert_true(span_eq_str(d.source, "work"));
         assert_true(span_eq_str(d.requested, "far-signer"));
@@ -301,7 +351,7 @@ static void every_fault_is_recorded_and_told(void **state)
             world_refuse(w, w->logd, "logd", "disk full");
         else
             world_appended(w, 11);
-        agent_hear_refused(&a, "SOCKET9", "here", "no");
+        agent_hear_refused(&a, "SOCKET9", "here of zone server", "no");
     }
     link_free(a.l);
 }
@@ -320,7 +370,8 @@ static void dead_role_refuses_what_waits_for_it(void **state)
     assert_false(world_hear_decision(w, &doc).allow);
     statement_fini(&doc);
     world_appended(w, 9);
-    agent_hear_refused(&a, "SOCKET3", "policyd", "policyd restarted");
+    agent_hear_refused(
+            &a, "SOCKET3", "policyd of zone server", "policyd restarted");
     w->policyd = driver_peer(&w->d, MSG_ROLE_POLICYD);
     agent_trigger(&a, "", "x", "some.Service", "SOCKET4");
     world_hear(w, w->policyd, MSG_DECIDE);
@@ -413,7 +464,7 @@ static void run_is_recorded_first(void **state)
     world_refuse(w, w->logd, "logd", "disk full");
     world_hear(w, w->logd, MSG_APPEND);
     world_refuse(w, w->logd, "logd", "disk full");
-    owner_hears_refused(w, fd, "logd", "disk full");
+    owner_hears_refused(w, fd, "logd of zone server", "disk full");
     (void)close(data);
     (void)close(fd);
 }
@@ -447,6 +498,7 @@ int main(int argc, char **argv)
             CASE(local_call_gets_keys_of_its_target),
             CASE(incoming_call_passes_this_zones_policy),
             CASE(envelope_that_policyd_refuses_goes_no_further),
+            CASE(call_of_a_zone_goes_on_to_a_third),
             CASE(every_fault_is_recorded_and_told),
             CASE(dead_role_refuses_what_waits_for_it),
             CASE(owner_calls_as_adminvm),

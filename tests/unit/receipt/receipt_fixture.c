@@ -23,6 +23,9 @@ void scene_init(struct scene *s, enum crypto_key_type release)
     estate_init(&s->thin, "thin");
     crypto_key_free(s->thin.owner);
     s->thin.owner = s->server.owner;
+    estate_init(&s->gateway, "gateway");
+    crypto_key_free(s->gateway.owner);
+    s->gateway.owner = s->server.owner;
     s->release = crypto_key_generate(release);
     s->stranger = crypto_key_generate(release);
     assert_true(s->release && s->stranger);
@@ -43,6 +46,8 @@ void scene_fini(struct scene *s)
     crypto_key_free(s->stranger);
     s->thin.owner = NULL; /* the server's */
     estate_fini(&s->thin);
+    s->gateway.owner = NULL;
+    estate_fini(&s->gateway);
     estate_fini(&s->server);
 }
 
@@ -67,6 +72,8 @@ void scene_pack(struct scene *s)
     add(s->pack, "zones/server.json", &file);
     estate_zone_file(&s->thin, &file);
     add(s->pack, "zones/thin.json", &file);
+    estate_zone_file(&s->gateway, &file);
+    add(s->pack, "zones/gateway.json", &file);
     estate_reference_file(&s->server, FIXTURE_NOW - 100, &file);
     add(s->pack, "references/server.json", &file);
     OK(pack_key_sign(&s->key, s->server.owner, &file, &err));
@@ -111,6 +118,7 @@ struct recipe scene_recipe(const struct scene *s, enum profile_id profile)
             .time = FIXTURE_NOW,
             .zone = span_str("server"),
             .qube = span_str("signer"),
+            .requested = span_str("signer"),
             .requester_zone = span_str("thin"),
             .requester_qube = span_str("work"),
             .source = span_str("thin-work"),
@@ -126,6 +134,53 @@ struct recipe scene_recipe(const struct scene *s, enum profile_id profile)
     memcpy(r.sign.artefact_sha256, d.sha256, 32);
     memcpy(r.sign.artefact_sha512, d.sha512, 64);
     return r;
+}
+
+static struct buf dsse(
+        struct buf *payload, const char *keyid, const struct crypto_key *key);
+
+static void set(struct span *field, const char *text)
+{
+    if (field->len == 0)
+        *field = span_str(text);
+}
+
+void scene_through_gateway(const struct scene *s, struct recipe *r)
+{
+    BUF payload = BUF_INIT(LIMIT_STATEMENT_MAX);
+    struct statement_call *first = &r->first, of_call = r->call;
+    struct err err = {0};
+
+    set(&first->origin, "thin");
+    set(&first->source_qube, "work");
+    set(&first->zone, "gateway");
+    set(&first->qube, "door");
+    set(&first->requested, "gateway-door");
+    if (first->call_id[0] == 0)
+        memcpy(first->call_id, of_call.call_id, sizeof(first->call_id));
+    if (first->deadline == 0)
+        first->deadline = of_call.deadline;
+    first->issued = of_call.issued - 1;
+    first->policy[0] = 3;
+    first->service = of_call.service;
+    first->rule = of_call.rule;
+    if (statement_call_format(first, &payload, &err))
+        fail_msg("%s", err.msg);
+    r->first_dsse = dsse(&payload, "thin/identity",
+            r->first_signer ? r->first_signer : s->thin.identity);
+    r->call.origin = span_str("gateway");
+    r->call.source_qube = span_str("thin-work");
+    r->call.requested = span_str("door");
+    r->call.via = buf_span(&r->first_dsse);
+    r->origin = s->gateway.identity;
+    r->sign.requester_zone = span_str("gateway");
+    r->sign.requester_qube = span_str("thin-work");
+    r->sign.source = span_str("gateway-thin-work");
+}
+
+void recipe_fini(struct recipe *r)
+{
+    buf_fini(&r->first_dsse);
 }
 
 static struct buf sign_file(const struct recipe *r)

@@ -133,6 +133,35 @@ static void a_call_inside_the_zone_has_no_envelope(void **state)
     assert_verified(&j);
 }
 
+/* The server's own policy sends signer's work to another of its qubes. */
+static void a_redirect_on_the_target_is_verified_and_shown(void **state)
+{
+    struct recipe r = scene_recipe(&scene, PROFILE_SSHSIG);
+
+    (void)state;
+    r.sign.qube = span_str("builder");
+    BUF text = scene_cook(&scene, &r);
+    struct receipt_judgement j = judge(buf_span(&text), FIXTURE_ARTEFACT);
+    assert_verified(&j);
+    assert_string_equal(j.finding[RECEIPT_PATH].detail,
+            "thin/work -> server/signer, redirected to builder by "
+            "30-sign.policy:3");
+}
+
+static void a_key_use_at_the_end_of_a_chain_shows_the_whole_path(void **state)
+{
+    struct recipe r = scene_recipe(&scene, PROFILE_SSHSIG);
+
+    (void)state;
+    scene_through_gateway(&scene, &r);
+    BUF text = scene_cook(&scene, &r);
+    struct receipt_judgement j = judge(buf_span(&text), FIXTURE_ARTEFACT);
+    assert_verified(&j);
+    assert_string_equal(j.finding[RECEIPT_PATH].detail,
+            "thin/work -> gateway/thin-work -> server/signer");
+    recipe_fini(&r);
+}
+
 /* ---- lies of whoever made the receipt ---------------------------------- */
 
 static void another_identity(struct recipe *r)
@@ -196,6 +225,41 @@ static void for_another_zone(struct recipe *r)
 static void for_another_qube(struct recipe *r)
 {
     r->call.qube = span_str("builder");
+}
+static void redirect_of_another_call(struct recipe *r)
+{
+    r->sign.requested = span_str("builder");
+}
+static void chain_with_a_forged_first_link(struct recipe *r)
+{
+    r->first_signer = scene.gateway.identity;
+    scene_through_gateway(&scene, r);
+}
+static void chain_of_another_call(struct recipe *r)
+{
+    r->first.call_id[0] = 9;
+    scene_through_gateway(&scene, r);
+}
+static void chain_that_extends_the_deadline(struct recipe *r)
+{
+    r->first.deadline = r->call.deadline - 1;
+    scene_through_gateway(&scene, r);
+}
+static void chain_without_its_middle(struct recipe *r)
+{
+    r->first.zone = span_str("server");
+    scene_through_gateway(&scene, r);
+}
+static void chain_from_an_unknown_zone(struct recipe *r)
+{
+    r->first.origin = span_str("elsewhere");
+    scene_through_gateway(&scene, r);
+}
+static void chain_that_loops(struct recipe *r)
+{
+    r->first.origin = span_str("server");
+    r->first_signer = scene.server.identity;
+    scene_through_gateway(&scene, r);
 }
 static void envelope_issued_later(struct recipe *r)
 {
@@ -296,6 +360,14 @@ static const struct {
         {another_origin, RECEIPT_ENVELOPE, "of zone server"},
         {for_another_zone, RECEIPT_ENVELOPE, "is for signer of zone thin"},
         {for_another_qube, RECEIPT_ENVELOPE, "is for builder"},
+        {redirect_of_another_call, RECEIPT_ENVELOPE, "is for signer"},
+        {chain_with_a_forged_first_link, RECEIPT_PATH,
+                "not signed by the identity of zone 'thin'"},
+        {chain_of_another_call, RECEIPT_PATH, "two calls"},
+        {chain_that_extends_the_deadline, RECEIPT_PATH, "extended"},
+        {chain_without_its_middle, RECEIPT_PATH, "another zone"},
+        {chain_from_an_unknown_zone, RECEIPT_PATH, "not in the pack"},
+        {chain_that_loops, RECEIPT_PATH, "'server' twice"},
         {envelope_issued_later, RECEIPT_ENVELOPE, "after the signature"},
         {envelope_long_used_up, RECEIPT_ENVELOPE, "deadline had passed"},
         {stranger_without_envelope, RECEIPT_ENVELOPE, "without its envelope"},
@@ -327,6 +399,7 @@ static void each_lie_is_caught_by_its_check(void **state)
         BUF text = scene_cook(&scene, &r);
         struct receipt_judgement j = judge(buf_span(&text), FIXTURE_ARTEFACT);
         assert_caught(&j, lies[i].caught_by, lies[i].why);
+        recipe_fini(&r);
     }
 }
 
@@ -551,6 +624,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
+            T(a_redirect_on_the_target_is_verified_and_shown),
+            T(a_key_use_at_the_end_of_a_chain_shows_the_whole_path),
             T(true_receipts_are_verified),
             T(without_the_file_nothing_is_said_about_it),
             T(minisign_without_the_file_is_not_verified),
