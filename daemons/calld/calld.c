@@ -56,7 +56,7 @@ static void on_call(struct role *r, const struct role_msg *m)
     }
     (void)snprintf(c->requested, sizeof(c->requested), "%s", request.target);
     (void)snprintf(c->service, sizeof(c->service), "%s", request.service);
-    call_start(c, PLAN_DECIDE);
+    plan_start(c, PLAN_DECIDE);
 }
 
 static void on_run(struct role *r, const struct role_msg *m)
@@ -79,7 +79,7 @@ static void on_run(struct role *r, const struct role_msg *m)
     if (!c->command || body->command.len == 0)
         call_refuse(c, ERR_SYNTAX, d->where, "there is no command");
     else
-        call_start(c, PLAN_RUN);
+        plan_start(c, PLAN_RUN);
 }
 
 /* ---- other zones ----------------------------------------------------- */
@@ -108,7 +108,7 @@ static void on_incoming(struct role *r, const struct role_msg *m)
     /* Until policyd has read it, the envelope's word counts for nothing. */
     (void)snprintf(
             c->source_name, sizeof(c->source_name), "@zone:%s", c->peer_zone);
-    call_start(c, PLAN_DECIDE);
+    plan_start(c, PLAN_DECIDE);
 }
 
 /* ---- status ---------------------------------------------------------- */

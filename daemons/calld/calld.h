@@ -3,7 +3,9 @@
  * qair-calld: owns the calls of a zone (docs/architecture.md, section 1).
  *
  *   calld.c   the role's tables, start, admin requests
- *   call.c    one call: its steps, refusal, end
+ *   call.c    one call: life, refusal, end
+ *   plan.c    the order of its steps
+ *   step.c, step_decide.c   the steps
  *   qube.c    links to the agents of running qubes
  *   record.c  what calld has the log say
  *
@@ -146,9 +148,7 @@ struct calld {
 
 /* NULL when there are too many calls already. */
 struct call *call_new(struct calld *d, enum call_origin origin) MUST_CHECK;
-void call_start(struct call *c, enum call_plan plan);
-/* The current step succeeded. */
-void call_next(struct call *c);
+void call_free(struct call *c);
 /* Records and tells; the call is gone or on its way when this returns. */
 void call_refuse(struct call *c, int code, const char *where, const char *fmt,
         ...) PRINTF_LIKE(4, 5);
@@ -156,6 +156,32 @@ void call_refuse(struct call *c, int code, const char *where, const char *fmt,
 void call_refuse_as(struct call *c, const struct msg_refused *refused);
 /* Nobody waits for the answer any more. */
 void call_cancel(struct call *c);
+
+/* The answer was a refusal: the call ends with it. */
+bool call_is_refused(struct call *c, const struct role_msg *answer) MUST_CHECK;
+/* Has logd append, and keeps what the answer tells of the log's size. */
+void call_append(struct call *c, uint8_t kind, struct span payload,
+        void (*done)(struct role *, const struct role_msg *, void *));
+void call_note_log(struct calld *d, const struct role_msg *answer);
+
+/* ---- plan.c ---------------------------------------------------------- */
+
+void plan_start(struct call *c, enum call_plan plan);
+/* The current step succeeded. */
+void plan_next(struct call *c);
+
+/* ---- step.c, step_decide.c ------------------------------------------- */
+
+/* Each begins a step, which ends in plan_next or a refusal, now or later. */
+void step_decide(struct call *c);
+void step_envelope(struct call *c);
+void step_record(struct call *c);
+void step_record_envelope(struct call *c);
+void step_open(struct call *c);
+void step_start(struct call *c);
+void step_key(struct call *c);
+void step_exec(struct call *c);
+void step_answer(struct call *c);
 
 /* ---- qube.c ---------------------------------------------------------- */
 

@@ -258,7 +258,7 @@ void qube_exec(struct call *c)
     say(q, &m, fds, m.domain);
     c->data = c->key = -1;
     if (q->state != QUBE_BROKEN) /* else its burial refuses the call */
-        call_next(c);
+        plan_next(c);
 }
 
 /* ---- hearing --------------------------------------------------------- */
@@ -271,7 +271,7 @@ static void release_waiting(struct qube *q)
         struct call *next = LIST_NEXT(c, entry);
 
         if (c->target == q && !c->refused)
-            call_next(c);
+            plan_next(c);
         c = next;
     }
 }
@@ -334,7 +334,7 @@ static void on_trigger(struct qube *q, const struct qrexec_msg *untrusted_m)
                 "a qube of this zone speaks for itself alone, not for %s",
                 request.source);
     else
-        call_start(c, PLAN_DECIDE);
+        plan_start(c, PLAN_DECIDE);
 }
 
 static void on_terminated(struct qube *q, const struct qrexec_msg *m)
@@ -467,7 +467,7 @@ void qube_start(struct call *c)
     c->target = qube_find(c->d, c->qube);
     if (c->target) {
         if (c->target->state == QUBE_UP)
-            call_next(c);
+            plan_next(c);
         return;
     }
     c->target = qube_new(c->d, c->qube);
