@@ -8,7 +8,7 @@
 
 #include "log_view.h"
 
-#define LOG_TRACE_VIEWS   2
+#define LOG_TRACE_VIEWS   (LIMIT_CALL_HOPS + 1) /* zones of one call */
 #define LOG_TRACE_CALLS   4096 /* acts of one artefact: told, and no more */
 #define LOG_TRACE_RECORDS 64   /* records of one act in one log */
 

@@ -14,7 +14,9 @@
 
 struct args {
     struct log_options log;
-    const char *with; /* another zone's folder, or a copy of its log */
+    /* Other zones' folders, or copies of their logs. */
+    const char *with[LOG_TRACE_VIEWS - 1];
+    size_t n_with;
     const char *kind;
     uint64_t from;
     bool json, scan;
@@ -57,7 +59,12 @@ static bool parse_args(
             ret->kind = optarg;
             break;
         case 'w':
-            ret->with = optarg;
+            if (ret->n_with == ARRAY_LEN(ret->with)) {
+                (void)cli_misuse(cli, "--with: at most %zu other zones",
+                        ARRAY_LEN(ret->with));
+                return false;
+            }
+            ret->with[ret->n_with++] = optarg;
             break;
         case 's':
             ret->scan = true;
@@ -316,26 +323,42 @@ static int parse_what(
 }
 
 /* The other log is judged by its own pack when it has one, else by ours. */
-static int open_other(struct cli *cli, const struct args *a,
+static int open_other(struct cli *cli, const struct args *a, const char *dir,
         struct log_view *ret, struct err *err)
 {
     struct log_options o = {.pack = a->log.pack, .owner = a->log.owner};
     char pack[4096];
-    int r = log_view_open(a->with, &o, ret, err);
+    int r = log_view_open(dir, &o, ret, err);
 
     if (r < 0 || ret->log_key != NULL)
         return r;
     log_view_fini(ret);
     snprintf(pack, sizeof pack, "%s/pack", cli->zone_dir);
     o.pack = a->log.pack != NULL ? a->log.pack : pack;
-    return log_view_open(a->with, &o, ret, err);
+    return log_view_open(dir, &o, ret, err);
+}
+
+static int open_all(struct cli *cli, const struct args *a, struct log_trace *t,
+        struct err *err)
+{
+    int r = log_view_open(cli->zone_dir, &a->log, t->views[0], err);
+
+    if (r == 0)
+        r = log_view_need_key(t->views[0], err);
+    for (t->n_views = 1; r == 0 && t->n_views <= a->n_with; t->n_views++) {
+        struct log_view *v = t->views[t->n_views];
+
+        r = open_other(cli, a, a->with[t->n_views - 1], v, err);
+        if (r == 0)
+            r = log_view_need_key(v, err);
+    }
+    return r;
 }
 
 static int run_trace(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(log_view_fini) struct log_view here = {.dirfd = -1};
-    CLEANUP(log_view_fini) struct log_view there = {.dirfd = -1};
-    struct log_trace t = {.views = {&here, &there}, .n_views = 1};
+    struct log_view views[LOG_TRACE_VIEWS];
+    struct log_trace t = {.n_views = 0};
     struct log_trace_what what;
     struct err err = {0};
     struct args a;
@@ -345,21 +368,19 @@ static int run_trace(struct cli *cli, int argc, char **argv)
         return CLI_MISUSE;
     t.json = a.json;
     t.scan = a.scan;
+    for (size_t i = 0; i < LOG_TRACE_VIEWS; i++) {
+        views[i] = (struct log_view){.dirfd = -1};
+        t.views[i] = &views[i];
+    }
     r = parse_what(a.word, &what, &err);
     if (r == 0)
-        r = log_view_open(cli->zone_dir, &a.log, &here, &err);
-    if (r == 0)
-        r = log_view_need_key(&here, &err);
-    if (r == 0 && a.with != NULL) {
-        t.n_views = 2;
-        r = open_other(cli, &a, &there, &err);
-        if (r == 0)
-            r = log_view_need_key(&there, &err);
-    }
+        r = open_all(cli, &a, &t, &err);
     if (r == 0)
         r = log_trace_run(&t, &what, &err);
-    if (r == ERR_NOT_FOUND && a.with == NULL)
-        err_prefix(&err, r, "log of zone %s", here.zone);
+    if (r == ERR_NOT_FOUND && a.n_with == 0)
+        err_prefix(&err, r, "log of zone %s", views[0].zone);
+    for (size_t i = 0; i < LOG_TRACE_VIEWS; i++)
+        log_view_fini(&views[i]);
     return finish(r, &err);
 }
 
@@ -367,7 +388,7 @@ static const struct cli_verb verbs[] = {
         {"show", "[--from N] [--kind KIND] [--json] [--pack DIR] [--vkey KEY]",
                 "list the records of a zone", run_show},
         {"trace",
-                "FILE|SHA256|CALL-ID [--with DIR] [--scan] [--json] "
+                "FILE|SHA256|CALL-ID [--with DIR]... [--scan] [--json] "
                 "[--pack DIR]",
                 "who did this, by which rule, in which state, with which key",
                 run_trace},

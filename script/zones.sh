@@ -21,9 +21,9 @@ zones_free_port() {
 
 zones_stop() {
     local z
-    for z in thin server; do
-        [ ! -e "$z/zone.conf" ] ||
-            qair -z "$z" zone stop >/dev/null 2>&1 || true
+    for z in */zone.conf; do
+        [ ! -e "$z" ] ||
+            qair -z "${z%/zone.conf}" zone stop >/dev/null 2>&1 || true
     done
 }
 

@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Three zones: thin calls gateway, whose policy sends the call on to server.
+set -uo pipefail
+. "$(dirname "$0")/lib.sh"
+begin
+
+# ---- three zones of one owner --------------------------------------------
+
+port_gateway=$(zones_free_port) port_server=$(zones_free_port)
+run "qair pack init owner"
+init() { # ZONE UID-BASE OPTION...
+    run "qair -z $1 zone init --name $1 --owner owner/pack/owner.pub --ca ca --uid-base $2 ${*:3}"
+    mkdir -p "$1/policy.d" "$1/qubes.d" "$1/services"
+}
+init server 64200 --listen "127.0.0.1:$port_server"
+init gateway 62400 --listen "127.0.0.1:$port_gateway" \
+    --peer "server=127.0.0.1:$port_server"
+init thin 60600 --peer "gateway=127.0.0.1:$port_gateway" \
+    --peer "server=127.0.0.1:$port_server"
+
+qube() { printf '%s\n' "${@:3}" >"$1/qubes.d/$2.conf"; }
+remote() { # ZONE NAME THEIR-ZONE THEIR-NAME
+    qube "$1" "$2" 'type = RemoteVM' "zone = $3" "remote-name = $4"
+}
+service() { # ZONE NAME SCRIPT
+    printf '#!/bin/sh\n%s\n' "$3" >"$1/services/$2"
+    chmod 755 "$1/services/$2"
+}
+
+qube thin work 'type = AppVM' 'services = test.Who'
+qube thin mail 'type = AppVM'
+remote thin far gateway server-signer
+remote thin door gateway door
+remote thin gateway-mail gateway thin-mail
+cat >thin/policy.d/30-t.policy <<'END'
+test.Secret * mail far  allow
+test.Who    * mail far  deny
+*           * work @anyvm allow
+*           * mail @anyvm allow
+END
+
+remote gateway thin-work thin work
+remote gateway thin-mail thin mail
+remote gateway server-signer server signer
+qube gateway door 'type = AppVM' 'services = test.Who'
+service gateway test.Who 'echo "$QREXEC_REMOTE_DOMAIN at the door"'
+cat >gateway/policy.d/30-t.policy <<'END'
+test.Who      * thin-work door          allow
+test.Redirect * thin-work door          allow target=server-signer
+qair.Sign     * thin-work door          allow target=server-signer
+*             * thin-mail server-signer deny
+test.Secret   * thin-work @anyvm        deny
+*             * thin-work @anyvm        allow
+END
+
+remote server gateway-work gateway thin-work
+remote server thin-direct thin work
+qube server signer 'type = AppVM' 'keys = release' \
+    'services = test.Who test.Cat test.Exit test.Redirect test.Only qair.Sign'
+qube server builder 'type = AppVM' 'keys = release' 'services = qair.Sign'
+cp "$top/examples/two-zones/server/services/qair.Sign" server/services/
+service server test.Who 'echo "$QREXEC_REMOTE_DOMAIN"'
+service server test.Redirect 'echo "$QREXEC_REMOTE_DOMAIN over the door"'
+service server test.Cat 'exec cat'
+service server test.Exit 'exit "$1"'
+cat >server/policy.d/30-t.policy <<'END'
+test.Only  * gateway-work signer  deny
+qair.Sign  +release gateway-work signer allow
+*          * gateway-work signer  allow
+*          * thin-direct  @anyvm  deny
+END
+
+for z in server gateway thin; do run "qair -z $z zone start"; done
+for z in server gateway thin; do
+    zones_enrol "$z"
+    zones_approve "$z"
+done
+install_pack() {
+    local z
+    for z in server gateway thin; do
+        run "cp -r owner/pack/. $z/pack/ && qair -z $z zone reload"
+    done
+}
+install_pack
+run "qair -z server key create release --custody tpm --profile sshsig > release.key.json"
+run "qair pack add-key release.key.json --owner-key owner/owner.key --pack owner/pack"
+install_pack
+
+call() { qair -z thin qube run "$1" -- qrexec-client-vm "${@:2}"; }
+says() { # WANTED COMMAND...
+    local wanted=$1 got
+    shift
+    got=$("$@" 2>&1 </dev/null) || true
+    [ "$got" = "$wanted" ] || { echo "wanted: $wanted; got: $got"; false; }
+}
+exits() { # CODE COMMAND...
+    local wanted=$1 rc=0
+    shift
+    "$@" </dev/null >said 2>&1 || rc=$?
+    cat said
+    [ "$rc" = "$wanted" ] || { echo "exit code $rc"; false; }
+}
+
+# ---- what works ------------------------------------------------------------
+
+ok "a call goes through the gateway, and the server knows the caller by the gateway's name" \
+    says gateway-work call work far test.Who
+ok "the gateway's own qube takes what its policy does not send on" \
+    says "thin-work at the door" call work door test.Who
+ok "a redirect by the gateway's policy leads to the server" \
+    says "gateway-work over the door" call work door test.Redirect
+
+head -c 3000000 /dev/urandom >data
+both_ways() {
+    call work far test.Cat <data >back && cmp data back
+}
+ok "3 MB there and back, over two channels" both_ways
+ok "an exit code comes through" exits 7 call work far test.Exit+7
+own_126() {
+    exits 126 call work far test.Exit+126 && ! grep -q refused said
+}
+ok "a service's own 126 is no refusal" own_126
+
+# ---- refusals: which zone, and why -----------------------------------------
+
+refuses "thin's policy says no, and is named" "policy of zone thin" \
+    call mail far test.Who
+refuses "the gateway's policy says no, and is named" \
+    "policy of zone gateway" call mail far test.Secret
+refuses "the server's policy says no, and is named through two hops" \
+    "policy of zone server" call work far test.Only
+ok "with qrexec's code for it" exits 126 call work far test.Only
+refuses "with the rule that said so" "30-t.policy:1" call work far test.Only
+refuses "the way around the gateway has its own name and rule" \
+    "zone thin" call work server-signer test.Who
+refuses "a loop thin-gateway-thin ends at the gateway" "loop" \
+    call work gateway-mail test.Who
+ok "a service that is not there is not a refusal: 127" \
+    exits 127 call work far test.Nothing
+
+# ---- a key at the end of a chain -------------------------------------------
+
+head -c 50000 /dev/urandom >artefact
+signs() {
+    call work far qair.Sign+release <artefact >r.json
+}
+ok "a key of the server signs for thin's work" signs
+path_says() { # RECEIPT TEXT
+    qair verify "$1" artefact --pack owner/pack >verified &&
+        tr -s ' \n' ' ' <verified | grep -qF -- "$2" || {
+        cat verified
+        return 1
+    }
+}
+ok "the receipt verifies and shows the path" path_says r.json \
+    "thin/work -> gateway/thin-work -> server/signer"
+trace() {
+    qair -z server log trace artefact --with thin --with gateway >traced &&
+        grep -q 'qube work of zone thin' traced &&
+        grep -q 'qube thin-work of zone gateway' traced &&
+        grep -q 'in the log of zone server' traced &&
+        grep -q 'in the log of zone gateway' traced &&
+        grep -q 'in the log of zone thin' traced &&
+        ! grep -q WRONG traced || {
+        cat traced
+        return 1
+    }
+}
+ok "one trace follows the three logs by one call id" trace
+sed -i 's/^qair.Sign.*/qair.Sign +release gateway-work signer allow target=builder/' \
+    server/policy.d/30-t.policy
+run "qair -z server zone reload --policy"
+zones_approve server
+install_pack
+ok "the server's own policy redirects the signature" wait_until 20 signs
+ok "that receipt verifies too, and shows the redirect" path_says r.json \
+    "server/signer, redirected to builder by 30-t.policy:2"
+
+# ---- a gateway that was taken over -----------------------------------------
+
+mkdir attack
+for p in "$build"/qair* "$build"/qrexec-client-vm; do
+    [ ! -f "$p" ] || [ ! -x "$p" ] || cp "$p" attack/
+done
+cp "$build/tests/attack/qair-netd" attack/qair-netd
+run "qair -z gateway zone stop"
+run "sed -i '/^programs/d' gateway/zone.conf && echo 'programs = $work/attack' >> gateway/zone.conf"
+run "qair -z gateway zone start"
+zones_approve gateway
+install_pack
+ok "the gateway's netd is replaced; its first call passes" \
+    wait_until 20 says gateway-work call work far test.Who
+refuses "a chain that the gateway replays is refused by the server" \
+    "zone server" call work far test.Who
+refuses "as a replay" "replay" call work far test.Who
+
+for z in thin gateway server; do
+    ok "the log of zone $z verifies" qair -z "$z" log verify
+done
+end
