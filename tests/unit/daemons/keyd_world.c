@@ -173,6 +173,7 @@ void world_fini(struct world *w)
     buf_fini(&w->told);
     buf_fini(&w->zone_file);
     buf_fini(&w->reference_file);
+    buf_fini(&w->office_file);
     for (size_t i = 0; i < ARRAY_LEN(w->key_file); i++)
         buf_fini(&w->key_file[i]);
     snprintf(cmd, sizeof cmd, "rm -rf -- '%s'", w->dir);
@@ -197,7 +198,7 @@ static void put_conf(struct world *w)
 
 static void put_pack(struct world *w)
 {
-    struct driver_file f[6];
+    struct driver_file f[7];
     char path[4][100];
     size_t n = 0;
 
@@ -209,6 +210,9 @@ static void put_pack(struct world *w)
     if (w->reference_file.len > 0)
         f[n++] = (struct driver_file){
                 "references/" ZONE ".json", buf_span(&w->reference_file)};
+    if (w->office_file.len > 0)
+        f[n++] = (struct driver_file){
+                "zones/office.json", buf_span(&w->office_file)};
     if (w->zone_file.len > 0)
         f[n++] = (struct driver_file){
                 "zones/" ZONE ".json", buf_span(&w->zone_file)};
@@ -509,6 +513,7 @@ int world_session_of(struct world *w, const char *keys, uint64_t deadline,
             .source_qube = span_str("work"),
             .source = span_str("thin-work"),
             .qube = span_str("signer"),
+            .requested = span_str("signer"),
             .service = span_str("qair.Sign+release"),
             .rule = span_str("30-sign.policy:1"),
             .keys = span_str(keys),

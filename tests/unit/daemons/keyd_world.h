@@ -37,6 +37,7 @@ struct world {
     size_t ak_len;
     /* files of the pack */
     struct buf zone_file, reference_file, key_file[4];
+    struct buf office_file; /* zones/office.json, when not empty */
     char key_name[4][80];
     size_t n_keys;
     struct buf told;
