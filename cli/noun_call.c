@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* qair call: a service of a qube, asked for by the zone's owner. */
+#include "cli_admin.h"
+#include "cli_json.h"
 #include "cli_stream.h"
 
 #include "qrexec.h"
 
 #include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
 
 static int run(struct cli *cli, int argc, char **argv)
 {
@@ -29,10 +33,97 @@ static int run(struct cli *cli, int argc, char **argv)
     return cli_stream(cli, MSG_CALL, &m, raw);
 }
 
+/* ---- running calls --------------------------------------------------- */
+
+static const char *text_of(json_t *call, const char *key)
+{
+    const char *s = json_string_value(json_object_get(call, key));
+
+    return s ? s : "";
+}
+
+/* Two lines a call, so that it reads on a narrow terminal. */
+static void print_call(json_t *call)
+{
+    uint64_t since =
+            (uint64_t)json_integer_value(json_object_get(call, "since"));
+    const char *from = text_of(call, "source_zone");
+    const char *to = text_of(call, "zone");
+    char when[TEXT_TIME_SIZE];
+    bool known = text_format_time(since, when);
+
+    (void)printf("%s %-7s %s\n", text_of(call, "id"), text_of(call, "state"),
+            known ? when + sizeof("2026-11-25T") - 1 : "");
+    (void)printf("  %s%s%s%s -> %s%s%s %s\n", text_of(call, "source"),
+            *from ? " (zone " : "", from, *from ? ")" : "", to, *to ? "/" : "",
+            text_of(call, "qube"), text_of(call, "service"));
+}
+
+static int print_list(const struct buf *text, bool as_json, struct err *err)
+{
+    json_t *doc = json_loadb((const char *)text->ptr, text->len, 0, NULL);
+    json_t *list = json_object_get(doc, "calls"), *call;
+    size_t i;
+
+    if (!json_is_array(list)) {
+        json_decref(doc);
+        return err_set(err, ERR_SYNTAX, "the zone's answer is no list");
+    }
+    if (as_json)
+        return cli_json_put(doc, stdout, err);
+    json_array_foreach (list, i, call) {
+        print_call(call);
+    }
+    json_decref(doc);
+    return 0;
+}
+
+static int run_list(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(buf_fini) struct buf text = BUF_INIT((size_t)16 << 20);
+    bool as_json = argc == 2 && strcmp(argv[1], "--json") == 0;
+    struct cli_admin admin;
+    struct err err = {0};
+    int r;
+
+    if (argc != 1 + as_json)
+        return cli_misuse(cli, "takes --json or nothing");
+    r = cli_admin_open(cli, "call.sock", &admin, &err);
+    if (r != 0)
+        return cli_fail(&err);
+    r = cli_admin_ask_file(
+            &admin, MSG_CALL_LIST, &(struct msg_empty){0}, &text, &err);
+    cli_admin_close(&admin);
+    if (r == 0)
+        r = print_list(&text, as_json, &err);
+    return r == 0 ? CLI_OK : cli_fail(&err);
+}
+
+static int run_kill(struct cli *cli, int argc, char **argv)
+{
+    struct msg_named m;
+    struct msg_empty ok;
+    struct cli_admin admin;
+    struct err err = {0};
+    int r;
+
+    if (argc != 2)
+        return cli_misuse(cli, "a call's id is needed: 'qair call list'");
+    m.name = span_str(argv[1]);
+    r = cli_admin_open(cli, "call.sock", &admin, &err);
+    if (r != 0)
+        return cli_fail(&err);
+    r = cli_admin_ask(&admin, MSG_CALL_KILL, &m, MSG_OK, &ok, NULL, &err);
+    cli_admin_close(&admin);
+    return r == 0 ? CLI_OK : cli_fail(&err);
+}
+
 static const struct cli_verb verbs[] = {
         {"", "[--raw] TARGET SERVICE[+ARG]",
                 "call a service; stdin, stdout, stderr and exit code are its",
                 run},
+        {"list", "[--json]", "calls that wait or run", run_list},
+        {"kill", "ID", "end a running call; its end is recorded", run_kill},
         {0},
 };
 

@@ -81,13 +81,13 @@ static const struct cli_noun *find_noun(const char *name)
 static const struct cli_verb *find_verb(
         const struct cli_noun *noun, const char *name)
 {
-    if (noun->verbs[0].name && noun->verbs[0].name[0] == '\0')
-        return &noun->verbs[0];
     for (const struct cli_verb *v = noun->verbs; name && v->name; v++) {
-        if (strcmp(v->name, name) == 0)
+        if (*v->name && strcmp(v->name, name) == 0)
             return v;
     }
-    return NULL;
+    /* The noun itself is a command. */
+    return noun->verbs[0].name && !*noun->verbs[0].name ? &noun->verbs[0]
+                                                        : NULL;
 }
 
 static int run_noun(struct cli *cli, int argc, char **argv)

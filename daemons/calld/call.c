@@ -13,14 +13,15 @@ struct call *call_new(struct calld *d, enum call_origin origin)
 {
     struct call *c;
 
-    if (d->n_calls >= LIMIT_CALLS_MAX)
+    if (d->n_calls + d->n_running >= LIMIT_CALLS_MAX)
         return NULL;
     c = calloc(1, sizeof(*c));
     if (!c)
         return NULL;
     c->d = d;
     c->origin = origin;
-    c->data = c->data_back = c->key = -1;
+    c->data = c->data_back = c->key = c->watch = -1;
+    c->since = role_now();
     c->envelope = BUF_INIT(STATEMENT_ENVELOPE_MAX);
     c->via = BUF_INIT(STATEMENT_ENVELOPE_MAX);
     /* Overwritten by the envelope's when the call comes from elsewhere. */
@@ -39,6 +40,7 @@ void call_free(struct call *c)
     buf_close_fd(&c->data);
     buf_close_fd(&c->data_back);
     buf_close_fd(&c->key);
+    buf_close_fd(&c->watch);
     buf_fini(&c->envelope);
     buf_fini(&c->via);
     free(c->command);

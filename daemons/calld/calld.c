@@ -135,7 +135,8 @@ static bool put_status(struct json_t *o, const struct calld *d)
     const struct qube *q;
 
     if (!list || !statement_put_str(o, "role", "calld") ||
-            !statement_put_u64(o, "calls", d->n_calls))
+            !statement_put_u64(o, "calls", d->n_calls) ||
+            !statement_put_u64(o, "running", d->n_running))
         return false;
     LIST_FOREACH (q, &d->qubes, entry) {
         if (!put_qube(list, q))
@@ -205,6 +206,7 @@ static int on_start(struct role *r, struct err *err)
 
     daemon.role = r;
     LIST_INIT(&daemon.calls);
+    LIST_INIT(&daemon.running);
     LIST_INIT(&daemon.qubes);
     (void)snprintf(daemon.where, sizeof(daemon.where), "zone %s", role_zone(r));
     role_set_user(r, &daemon);
@@ -216,10 +218,32 @@ static int on_start(struct role *r, struct err *err)
     return e;
 }
 
+static void on_policy_changed(struct role *r, const struct role_msg *m)
+{
+    (void)m;
+    running_check(role_user(r));
+}
+
+/* One that was started again may have another policy. */
+static void on_peer(struct role *r, struct role_link *link)
+{
+    if (role_link_peer(link) == MSG_ROLE_POLICYD)
+        running_check(role_user(r));
+}
+
+static void on_gone(struct role *r, struct role_link *link)
+{
+    if (role_link_peer(link) == MSG_ROLE_NETD)
+        running_netd_gone(role_user(r));
+}
+
 static const struct role_permit permits[] = {
         {MSG_ROLE_ADMIN, MSG_CALL, ROLE_OPEN, on_call},
         {MSG_ROLE_ADMIN, MSG_QUBE_RUN, ROLE_OPEN, on_run},
         {MSG_ROLE_ADMIN, MSG_STATUS, ROLE_OPEN, on_status},
+        {MSG_ROLE_ADMIN, MSG_CALL_LIST, ROLE_OPEN, running_list},
+        {MSG_ROLE_ADMIN, MSG_CALL_KILL, ROLE_OPEN, running_kill},
+        {MSG_ROLE_POLICYD, MSG_POLICY_CHANGED, ROLE_OPEN, on_policy_changed},
         {MSG_ROLE_NETD, MSG_INCOMING, ROLE_OPEN, on_incoming},
         {MSG_ROLE_QAIRD, MSG_QUBE_GONE, ROLE_ANY, qube_on_gone},
 };
@@ -227,7 +251,8 @@ static const struct role_permit permits[] = {
 static const struct sandbox_spec sandbox = {
         .name = "calld",
         .groups = SANDBOX_SOCKPAIR, /* a stream and a key session a call */
-        /* Four a call being set up, one a key session, a link a qube. */
+        /* Five a call being set up, a watch and a key session a running one,
+         * a link a qube. */
         .max_fds = 5 * LIMIT_CALLS_MAX + 2 * LIMIT_QUBES_MAX,
 };
 
@@ -238,6 +263,8 @@ static const struct role_spec spec = {
         .n_permits = ARRAY_LEN(permits),
         .start = on_start,
         .reload = load_qubes,
+        .peer = on_peer,
+        .gone = on_gone,
 };
 
 int main(int argc, char **argv)

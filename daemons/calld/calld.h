@@ -6,6 +6,7 @@
  *   call.c    one call: life, refusal, end
  *   plan.c    the order of its steps
  *   step.c, step_decide.c   the steps
+ *   running.c calls that have started
  *   qube.c    links to the agents of running qubes
  *   record.c  what calld has the log say
  *
@@ -39,6 +40,9 @@
 #define CALLD_REFUSALS_BURST 256
 /* Upstream's data ports; here they number the running services of a qube. */
 #define CALLD_PORT_FIRST 513
+#define CALLD_ID_TEXT    TEXT_HEX_SIZE(MSG_CALL_ID)
+/* LIMIT_CALLS_MAX calls with services of a usual length. */
+#define CALLD_LIST_MAX ((size_t)8 << 20)
 
 enum call_origin {
     CALL_OF_QUBE,  /* TRIGGER_SERVICE4 of an agent */
@@ -91,6 +95,9 @@ struct call {
     char rule[CALLD_RULE_MAX + 1];
     /* what goes where */
     struct qube *target;
+    uint32_t port; /* of the service in it */
+    int watch;     /* the callee's end once more, for running.c */
+    uint64_t since;
     int data;      /* end of the stream for the target's side */
     int data_back; /* end for a source qube; -1 when the asker has it */
     int key;       /* the service's end of the key session, or -1 */
@@ -127,12 +134,19 @@ struct qube {
 };
 LIST_HEAD(qube_list, qube);
 
+struct running;
+LIST_HEAD(running_list, running);
+
 struct calld {
     struct role *role;
     char where[CALLD_WHERE_MAX + 1]; /* "zone NAME" */
     struct conf_qubes qubes_conf;
     struct call_list calls;
     unsigned n_calls;
+    struct running_list running;
+    unsigned n_running;
+    unsigned policies; /* that were in force, counted */
+    bool checking;     /* a running call against the newest */
     struct qube_list qubes;
     unsigned n_qubes;
     /* Of other zones, as they came; in the last all that find no place. */
@@ -195,6 +209,18 @@ void qube_exec(struct call *c);
 void qube_connect(struct call *c);
 void qube_refuse(struct call *c);
 void qube_on_gone(struct role *r, const struct role_msg *m);
+
+/* ---- running.c ------------------------------------------------------- */
+
+/* c has been answered; takes its watch. */
+void running_begin(struct call *c);
+void running_terminated(struct qube *q, uint32_t port);
+void running_qube_gone(struct qube *q);
+void running_netd_gone(struct calld *d);
+/* Another policy is in force: calls that it does not allow end. */
+void running_check(struct calld *d);
+void running_list(struct role *r, const struct role_msg *m);
+void running_kill(struct role *r, const struct role_msg *m);
 
 /* ---- record.c -------------------------------------------------------- */
 

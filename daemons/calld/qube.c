@@ -81,6 +81,7 @@ static int on_burial(sd_event_source *s, void *user)
     (void)s;
     role_forget(q->d->role, q);
     end_calls(q);
+    running_qube_gone(q);
     for (size_t i = 0; i < ARRAY_LEN(q->port_key); i++)
         end_key_session(&q->port_key[i]);
     LIST_REMOVE(q, entry);
@@ -251,6 +252,10 @@ void qube_exec(struct call *c)
                 q->name, q->running);
         return;
     }
+    c->port = m.port;
+    c->watch = fcntl(c->data, F_DUPFD_CLOEXEC, 3);
+    if (c->watch < 0)
+        role_fatal(q->d->role, "out of descriptors");
     /* Kept to end the session with the call. */
     q->port_key[m.port - CALLD_PORT_FIRST] =
             c->key >= 0 ? fcntl(c->key, F_DUPFD_CLOEXEC, 3) : -1;
@@ -346,6 +351,7 @@ static void on_terminated(struct qube *q, const struct qrexec_msg *m)
         return;
     }
     end_key_session(&q->port_key[i]);
+    running_terminated(q, m->port);
     q->port_used[i] = false;
     q->running--;
 }

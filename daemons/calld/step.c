@@ -131,10 +131,8 @@ void step_open(struct call *c)
     if (!make_data(c))
         return;
     q.fds = &c->data;
-    role_request(c->d->role, &q);
-    /* netd has its own: ours would keep the stream open. */
-    buf_close_fd(&c->data);
-    c->data = -1;
+    role_request(c->d->role, &q); /* netd has its own */
+    c->watch = TAKE_FD(c->data);
 }
 
 /* ---- the local way --------------------------------------------------- */
@@ -221,5 +219,6 @@ void step_answer(struct call *c)
         qube_connect(c);
     else
         role_reply_ok(c->d->role, c->ticket);
+    running_begin(c);
     call_free(c);
 }

@@ -78,6 +78,8 @@ static int load_rules(struct policyd *p, struct err *err)
 static int load_nothing(struct policyd *p, const char *reason, struct err *err)
 {
     crypto_sha256(role_bundle(p->role, "policy"), p->decide.digest);
+    policy_free(TAKE_PTR(p->policy));
+    policy_system_free(TAKE_PTR(p->system));
     p->policy = policy_new_broken(reason);
     p->decide.policy = p->policy;
     if (!p->policy)
@@ -185,14 +187,33 @@ static int start(struct role *r, struct err *err)
     return 0;
 }
 
+/*
+ * What is measured is what decides: a policy with an error is not passed over
+ * for the one before.
+ */
+static int reload_rules(struct policyd *p, struct err *err)
+{
+    struct role_link *calld = role_peer(p->role, MSG_ROLE_CALLD);
+    struct err why;
+    int r = load_rules(p, &why);
+
+    if (r < 0) {
+        role_log(p->role, "all is denied: %s", why.msg);
+        r = load_nothing(p, why.msg, err);
+    }
+    if (r == 0 && calld)
+        role_send(calld, MSG_POLICY_CHANGED, &(struct msg_empty){0}, NULL, 0);
+    return r;
+}
+
 static int reload(struct role *r, const char *bundle, struct err *err)
 {
     static const struct {
         const char *name;
         int (*load)(struct policyd *p, struct err *err);
     } loads[] = {
-            {"policy", load_rules},
-            {"qubes", load_rules},
+            {"policy", reload_rules},
+            {"qubes", reload_rules},
             {"pack", load_pack},
             {"conf", load_pack},
     };

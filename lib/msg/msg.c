@@ -199,6 +199,7 @@ static const struct type {
         [MSG_DECIDE] = {"DECIDE", &decide, 0, false},
         [MSG_DECIDE_REMOTE] = {"DECIDE_REMOTE", &decide_remote, 0, false},
         [MSG_DECISION] = {"DECISION", &decision, 0, true},
+        [MSG_POLICY_CHANGED] = {"POLICY_CHANGED", &empty, 0, false},
         [MSG_APPEND] = {"APPEND", &append, 0, false},
         [MSG_APPENDED] = {"APPENDED", &appended, 0, true},
         [MSG_LOG_KEY] = {"LOG_KEY", &log_key, 0, false},
@@ -224,6 +225,8 @@ static const struct type {
         [MSG_APPRAISED] = {"APPRAISED", &appraised, 0, true},
         [MSG_CALL] = {"CALL", &call, 1, false},
         [MSG_QUBE_RUN] = {"QUBE_RUN", &qube_run, 1, false},
+        [MSG_CALL_LIST] = {"CALL_LIST", &empty, 0, false},
+        [MSG_CALL_KILL] = {"CALL_KILL", &named, 0, false},
 };
 
 static const struct type *type_of(uint16_t type)

@@ -55,9 +55,10 @@ enum msg_type {
     MSG_PONG = 27,         /* its loop turns */
 
     /* calld -> policyd */
-    MSG_DECIDE = 32,        /* msg_decide -> MSG_DECISION */
-    MSG_DECIDE_REMOTE = 33, /* msg_decide_remote -> MSG_DECISION */
-    MSG_DECISION = 34,      /* msg_decision */
+    MSG_DECIDE = 32,         /* msg_decide -> MSG_DECISION */
+    MSG_DECIDE_REMOTE = 33,  /* msg_decide_remote -> MSG_DECISION */
+    MSG_DECISION = 34,       /* msg_decision */
+    MSG_POLICY_CHANGED = 35, /* policyd -> calld: msg_empty */
 
     /* calld, netd, policyd, keyd -> logd */
     MSG_APPEND = 48,         /* msg_append -> MSG_APPENDED */
@@ -98,8 +99,10 @@ enum msg_type {
     MSG_APPRAISED = 129, /* msg_appraised */
 
     /* admin -> calld */
-    MSG_CALL = 144,     /* msg_call + fd: data stream -> MSG_OK */
-    MSG_QUBE_RUN = 145, /* msg_qube_run + fd: data stream -> MSG_OK */
+    MSG_CALL = 144,      /* msg_call + fd: data stream -> MSG_OK */
+    MSG_QUBE_RUN = 145,  /* msg_qube_run + fd: data stream -> MSG_OK */
+    MSG_CALL_LIST = 146, /* msg_empty -> MSG_FILE (JSON) */
+    MSG_CALL_KILL = 147, /* msg_named: the call's id in hex -> MSG_OK */
 };
 
 #define MSG_HEADER_SIZE 8

@@ -147,6 +147,43 @@ gone() { # COMMAND...: waits until it fails
     done
     echo "still there"
 }
+recorded() { # WORDS: how many records have them
+    grep -aoh '"payload":"[^"]*"' -r zone/log/tile | cut -d'"' -f4 |
+        while read -r p; do base64 -d <<<"$p"; echo; done | grep -c "$1"
+}
+id_of() { owner call list | awk '/ running /{print $1}'; }
+hang
+is "a running call is listed" \
+    "running dom0 store test.Hang+" \
+    "$(owner call list --json | jq -r '.calls[] | "\(.state) \(.source) \(.qube) \(.service)"' | sed 's/@adminvm/dom0/')"
+is "the list fits a narrow terminal" "" "$(owner call list | awk 'length > 60')"
+is "a call that does not run is not ended" "rc=1" \
+    "$(run owner call kill 00112233445566778899aabbccddeeff | tail -n 1)"
+is "nor is what is no id" "rc=1" "$(run owner call kill x | tail -n 1)"
+is "the owner ends a running call" "rc=0" "$(run owner call kill "$(id_of)")"
+wait "$caller"
+is "its caller is told that it was cut off" 125 "$?"
+is "its service is gone" gone "$(gone pgrep -f 'sleep 4321')"
+is "nothing runs any more" "" "$(owner call list)"
+is "and the log says who ended it" 1 \
+    "$(recorded 'ended by the owner of zone home')"
+qube work -- qrexec-client-vm store test.Hang >qube.out 2>/dev/null </dev/null &
+caller=$!
+for _ in $(seq 200); do [ -s qube.out ] && break; sleep 0.05; done
+hang_too=$caller
+sed -i '1i test.Hang * work store deny' zone/policy.d/30-test.policy
+is "a call goes on while only the file has changed" work \
+    "$(owner call list --json | jq -r '.calls[] | select(.service == "test.Hang+").source')"
+is "a policy is taken that does not allow it" "rc=0" "$(run owner zone reload --policy)"
+wait "$hang_too"
+is "and the call ends" 125 "$?"
+is "with its service" gone "$(gone pgrep -f 'sleep 4321')"
+is "and its reason on record" 1 \
+    "$(recorded 'does not allow it any more: denied by 30-test.policy:1')"
+sed -i 1d zone/policy.d/30-test.policy
+is "the policy before is taken again" "rc=0" "$(run owner zone reload --policy)"
+is "and allows it again" "work test.Who+a a rc=0" \
+    "$(run qube work -- qrexec-client-vm store test.Who+a | xargs)"
 hang
 is "a hanging service runs" started "$(cat hang.out)"
 kill -INT "$caller"
