@@ -141,6 +141,7 @@ if [ -e "$dir/answer-never" ]; then
     echo $$ > "$dir/asked.pid"
     exec sleep 1000
 fi
+while [ -e "$dir/answer-later" ]; do sleep 0.02; done
 printf '%s' "$(cat "$dir/choice")"
 exit "$(cat "$dir/code" 2> /dev/null || echo 0)"
 CLIENT
@@ -334,6 +335,22 @@ check 'and holds nobody back' 'target=vault' work vault s.Allow
 rm "$dir/answer-never"
 for p in "${askers[@]}"; do kill "$p" 2> /dev/null; done
 for p in "${askers[@]}"; do wait "$p" 2> /dev/null; done
+
+# The rules change while a question is open.
+printf 'allow:vault' > "$dir/choice"
+touch "$dir/answer-later"
+rm -f "$dir/asked"
+open_question "$dir/answer.late"
+for _ in $(seq 200); do [ -s "$dir/asked" ] && break; sleep 0.02; done
+late=$asker
+echo 's.Ask * work vault deny' > "$dir/run/policy.d/20-late.policy"
+ok 'a rule that changes while a question is open' becomes 'reason=denied by 20-late.policy:1' work vault s.Ask just_evaluate=yes
+rm "$dir/answer-later"
+wait "$late" 2> /dev/null
+cp "$dir/answer.late" "$dir/answer"
+ok 'decides, and not the answer' says 'reason=denied by 20-late.policy:1'
+rm "$dir/run/policy.d/20-late.policy"
+becomes 'result=allow' work vault s.Ask just_evaluate=yes assume_yes_for_ask=yes
 
 # ---- notices ----------------------------------------------------------------------------
 noticed() { for _ in $(seq 200); do [ -s "$dir/notice" ] && return 0; sleep 0.02; done; return 1; }

@@ -80,23 +80,22 @@ static void a_feature_may_be_text(void **state)
 
 static void a_remote_is_what_its_relay_is(void **state)
 {
-    struct info *i =
-            parse("{\"domains\":{"
-                  "\"far\":{\"type\":\"RemoteVM\",\"tags\":[],\"relayvm\":"
-                  "\"up\","
-                  "\"transport_rpc\":\"t\",\"power_state\":\"Running\"},"
-                  "\"own\":{\"type\":\"RemoteVM\",\"tags\":[],\"relayvm\":"
-                  "\"down\","
-                  "\"guivm\":\"mine\",\"power_state\":\"Running\"},"
-                  "\"lost\":{\"type\":\"RemoteVM\",\"tags\":[],\"relayvm\":"
-                  "\"gone\","
-                  "\"power_state\":\"Running\"},"
-                  "\"up\":" QUBE(",\"guivm\":\"gui\",\"power_state\":"
-                                 "\"Running\"") ","
-                                                "\"down\":" QUBE(
-                                                        ",\"guivm\":\"gui\","
-                                                        "\"power_state\":"
-                                                        "\"Halted\"") "}}");
+    struct info *i = parse(
+            "{\"domains\":{"
+            "\"far\":{\"type\":\"RemoteVM\",\"tags\":[],\"relayvm\":"
+            "\"up\","
+            "\"transport_rpc\":\"t\",\"power_state\":\"Running\"},"
+            "\"own\":{\"type\":\"RemoteVM\",\"tags\":[],\"relayvm\":"
+            "\"down\","
+            "\"guivm\":\"mine\",\"power_state\":\"Running\"},"
+            "\"lost\":{\"type\":\"RemoteVM\",\"tags\":[],\"relayvm\":"
+            "\"gone\","
+            "\"power_state\":\"Running\"},"
+            "\"up\":" QUBE(",\"guivm\":\"gui\",\"power_state\":"
+                           "\"Running\"") ","
+                                          "\"down\":" QUBE(",\"guivm\":\"gui\","
+                                                           "\"power_state\":"
+                                                           "\"Halted\"") "}}");
 
     (void)state;
     assert_true(find(i, "far")->running);
@@ -151,17 +150,15 @@ static void no_state_is_guessed_at(void **state)
 
 static void icons_are_those_of_qubes_and_their_disposables(void **state)
 {
-    struct info *i =
-            parse("{\"domains\":{\"dvm\":" QUBE(
-                    ",\"template_for_dispvms\":true,"
-                    "\"icon\":\"appvm-green\"") ","
-                                                "\"work\":" QUBE(
-                                                        ",\"icon\":\"appvm-"
-                                                        "red\"") ","
-                                                                 "\"bare\""
-                                                                 ":" QUBE(
-                                                                         "") "}"
-                                                                             "}");
+    struct info *i = parse("{\"domains\":{\"dvm\":" QUBE(
+            ",\"template_for_dispvms\":true,"
+            "\"icon\":\"appvm-green\"") ","
+                                        "\"work\":" QUBE(
+                                                ",\"icon\":\"appvm-"
+                                                "red\"") ","
+                                                         "\"bare\""
+                                                         ":" QUBE("") "}"
+                                                                      "}");
     json_t *icons = info_icons(i);
 
     (void)state;
