@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -217,7 +216,6 @@ static struct conn *conn_new(struct netd *d, int fd, const char *addr,
         struct peer *peer, struct err *err)
 {
     struct channel_time now = netd_now();
-    const int one = 1;
     struct conn *c = calloc(1, sizeof(*c));
 
     if (c == NULL) {
@@ -228,8 +226,6 @@ static struct conn *conn_new(struct netd *d, int fd, const char *addr,
     c->serial = ++d->next_serial;
     c->peer = peer;
     (void)snprintf(c->addr, sizeof(c->addr), "%s", addr);
-    /* Calls are small messages back and forth. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     c->ch = peer != NULL ? channel_dial(d->context, fd, peer->zone, &ops, c,
                                    &now, err)
                          : channel_accept(d->context, fd, &ops, c, &now, err);

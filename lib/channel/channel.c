@@ -58,6 +58,7 @@ static struct channel *channel_new(struct channel_context *c, int fd,
         return NULL;
     }
     ch->fd = fd;
+    channel_io_tune(fd);
     ch->kick = true;
     /* A client speaks first: as soon as the socket can be written. */
     if (ch->dialled) {
@@ -119,6 +120,16 @@ void channel_close(struct channel *ch, int code, const char *reason)
     channel_io_wake(ch);
 }
 
+static uint64_t held(const struct channel *ch)
+{
+    const struct channel_stream *s;
+    uint64_t n = 0;
+
+    TAILQ_FOREACH (s, &ch->streams, link)
+        n += channel_stream_pending(s);
+    return n;
+}
+
 void channel_status(const struct channel *ch, struct channel_status *ret)
 {
     bool known = ch->dialled || ch->state != CHANNEL_CONNECTING;
@@ -133,6 +144,8 @@ void channel_status(const struct channel *ch, struct channel_status *ret)
                                : 0,
             .rounds = ch->rounds,
             .streams = ch->n_streams,
+            .rtt_ms = ch->rtt_ms,
+            .held = held(ch),
             .bytes_in = ch->bytes_in,
             .bytes_out = ch->bytes_out,
     };

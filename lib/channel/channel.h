@@ -41,11 +41,17 @@
 /* A channel certificate lives no longer than this (seconds). */
 #define CHANNEL_CERT_MAX_S 86400
 /*
- * Calls at a time on one channel.  Times CHANNEL_WINDOW this is what a proved
- * peer can make this process hold when nobody reads: 128 MiB.
+ * Calls at a time on one channel, and what each may send before somebody reads
+ * it.  A call whose reader keeps up while the line is longer than that gets
+ * more, up to the maximum, out of what the channel has for all of them.  So
+ * CHANNEL_BUFFER_MAX is what a proved peer can make this process hold.
  */
 #define CHANNEL_STREAMS_MAX 128
-#define CHANNEL_WINDOW      (1u << 20)
+#define CHANNEL_WINDOW      (512u << 10)
+#define CHANNEL_WINDOW_MAX  (16u << 20)
+#define CHANNEL_WINDOW_POOL (32u << 20)
+#define CHANNEL_BUFFER_MAX                                                     \
+    (CHANNEL_STREAMS_MAX * CHANNEL_WINDOW + CHANNEL_WINDOW_POOL)
 /* TCP connect, TLS and the first attestation; a discrete TPM takes seconds. */
 #define CHANNEL_HANDSHAKE_MS 30000
 /* Of these, what an unauthenticated peer gets. */
@@ -201,6 +207,8 @@ struct channel_status {
     uint64_t expires;  /* unix seconds: the certificate that ends first; or 0 */
     unsigned rounds;   /* attestations completed */
     unsigned streams;
+    uint64_t rtt_ms;   /* last seen, with what waits on the way; 0: not yet */
+    uint64_t held;     /* bytes of the peer that nobody has read yet */
     uint64_t bytes_in; /* of call streams, envelopes left out */
     uint64_t bytes_out;
 };

@@ -2,6 +2,76 @@
 /* Bodies and their windows; docs/proto/channel.md, section 4. */
 #include "channel_h2.h"
 
+/* Between two measurements when the last one changed nothing. */
+#define PROBE_EACH_MS 50
+
+/* ---- windows --------------------------------------------------------- */
+
+void channel_flow_begin(struct channel_stream *s)
+{
+    s->window = CHANNEL_WINDOW;
+}
+
+void channel_flow_end(struct channel_stream *s)
+{
+    s->ch->pool -= s->window - CHANNEL_WINDOW;
+    s->window = CHANNEL_WINDOW;
+}
+
+static uint64_t taken(const struct channel_stream *s)
+{
+    return s->received - channel_stream_pending(s);
+}
+
+/* The reader took more than a third of a window in one round trip: twice the
+ * window, so far as the channel has any to give. */
+static bool grow(struct channel_stream *s)
+{
+    uint32_t more = s->window;
+
+    if (s->gone || !s->h2_open || s->peer_ended ||
+            s->window >= CHANNEL_WINDOW_MAX ||
+            taken(s) - s->marked <= s->window / 3 ||
+            more > CHANNEL_WINDOW_POOL - s->ch->pool ||
+            nghttp2_session_set_local_window_size(s->ch->h2, NGHTTP2_FLAG_NONE,
+                    s->id, (int32_t)(s->window + more)) != 0)
+        return false;
+    s->window += more;
+    s->ch->pool += more;
+    return true;
+}
+
+/* How much that is tells a PING, whose answer comes behind it. */
+static void probe(struct channel *ch)
+{
+    struct channel_stream *s;
+
+    if (ch->probing || ch->now.mono_ms < ch->probe_ms ||
+            !channel_guard_may_probe(ch) ||
+            nghttp2_submit_ping(ch->h2, NGHTTP2_FLAG_NONE, NULL) != 0)
+        return;
+    ch->probing = true;
+    ch->probe_ms = ch->now.mono_ms;
+    TAILQ_FOREACH (s, &ch->streams, link)
+        s->marked = taken(s);
+}
+
+void channel_flow_probe_done(struct channel *ch)
+{
+    struct channel_stream *s;
+    bool grown = false;
+
+    if (!ch->probing)
+        return;
+    ch->probing = false;
+    ch->rtt_ms = ch->now.mono_ms - ch->probe_ms;
+    TAILQ_FOREACH (s, &ch->streams, link)
+        grown = grow(s) || grown;
+    ch->probe_ms = ch->now.mono_ms + (grown ? 0 : PROBE_EACH_MS);
+}
+
+/* ---- bodies ---------------------------------------------------------- */
+
 void channel_flow_resume(struct channel_stream *s)
 {
     s->deferred = false;
@@ -60,10 +130,15 @@ int channel_flow_on_data(nghttp2_session *h2, uint8_t flags, int32_t id,
     struct channel_stream *s = channel_h2_stream(ch, id);
     (void)flags;
 
-    /* At once: see CHANNEL_CONNECTION_WINDOW. */
+    /* The connection's window is all windows together, and is given back at
+     * once: a stream that nobody reads is held by its own alone. */
     if (nghttp2_session_consume_connection(h2, len) != 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (s != NULL && !ch->ending)
-        channel_stream_input(s, SPAN(data, len));
+    if (s == NULL || ch->ending)
+        return 0;
+    if (s->window < CHANNEL_WINDOW_MAX)
+        probe(ch);
+    s->received += len;
+    channel_stream_input(s, SPAN(data, len));
     return 0;
 }

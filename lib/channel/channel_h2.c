@@ -4,9 +4,9 @@
 
 /* A header block, unpacked: ours are far smaller. */
 #define HEADER_LIST_MAX 4096
-/* Calls that a peer opens and resets at once (CVE-2023-44487). */
-#define RESET_BURST 1000
-#define RESET_RATE  100
+/* Behind what channel_guard.c allows, and with fewer words. */
+#define RESET_BURST 2000
+#define RESET_RATE  200
 /* Answers to PING and SETTINGS that wait because the peer does not read. */
 #define ACKS_MAX          64
 #define SETTINGS_MAX      8
@@ -75,7 +75,7 @@ static int submit_settings(struct channel *ch)
     if (nghttp2_submit_settings(ch->h2, NGHTTP2_FLAG_NONE, s, ARRAY_LEN(s)) !=
                     0 ||
             nghttp2_session_set_local_window_size(ch->h2, NGHTTP2_FLAG_NONE, 0,
-                    (int32_t)CHANNEL_CONNECTION_WINDOW) != 0)
+                    (int32_t)CHANNEL_BUFFER_MAX) != 0)
         return ERR_MEMORY;
     return 0;
 }
@@ -93,8 +93,7 @@ int channel_h2_new(struct channel *ch)
     nghttp2_option_del(o);
     if (rc != 0)
         return ERR_MEMORY;
-    ch->control = CHANNEL_CONTROL_BURST;
-    ch->control_ms = ch->now.mono_ms;
+    channel_guard_init(ch);
     return submit_settings(ch);
 }
 

@@ -17,10 +17,6 @@
 /* A DATA frame with its header fills TLS records without a rest. */
 #define CHANNEL_H2_FRAME_HEADER 9
 #define CHANNEL_H2_DATA_MAX     (CHANNEL_FRAME - CHANNEL_H2_FRAME_HEADER)
-/* Every stream's window and then some: a stream whose reader stands still
- * must not use up what the others need (its own window holds it). */
-#define CHANNEL_CONNECTION_WINDOW (CHANNEL_STREAMS_MAX * CHANNEL_WINDOW)
-
 struct channel_stream *channel_h2_stream(struct channel *ch, int32_t id);
 
 /* ---- channel_flow.c -------------------------------------------------- */
@@ -32,7 +28,6 @@ ssize_t channel_flow_read_length(nghttp2_session *h2, uint8_t type, int32_t id,
         void *arg);
 int channel_flow_on_data(nghttp2_session *h2, uint8_t flags, int32_t id,
         const uint8_t *data, size_t len, void *arg);
-
 /* ---- channel_guard.c ------------------------------------------------- */
 
 int channel_guard_on_begin_frame(

@@ -1,12 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "channel_private.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 /* Work of one channel_run, so that many channels share one thread fairly. */
 #define READS_PER_RUN  8
 #define WRITES_PER_RUN 16
 #define READ_SIZE      CHANNEL_FRAME
+
+/* Unsent bytes that the kernel may keep, for less delay of what comes behind
+ * them, of other calls.  A smaller one costs throughput: on a line of 200
+ * Mbit/s and 50 ms a sixteenth with 512 KiB, nothing with this. */
+#define NOTSENT_MAX (2u << 20)
+/* A line that comes back is noticed as soon (Linux 6.15 and later). */
+#define RTO_MAX_MS 3000
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44
+#endif
+
+/* ---- the socket ------------------------------------------------------ */
+
+void channel_io_tune(int fd)
+{
+    static const struct {
+        int name;
+        int value;
+    } options[] = {
+            {TCP_NODELAY, 1}, /* calls are small messages back and forth */
+            {TCP_NOTSENT_LOWAT, NOTSENT_MAX},
+            {TCP_USER_TIMEOUT, CHANNEL_STALL_MS},
+            {TCP_RTO_MAX_MS, RTO_MAX_MS},
+    };
+
+    /* None is needed, and a test's socket pair has none. */
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        (void)setsockopt(fd, IPPROTO_TCP, options[i].name, &options[i].value,
+                sizeof(options[i].value));
+}
 
 /* ---- readiness ------------------------------------------------------- */
 

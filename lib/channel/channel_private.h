@@ -37,9 +37,12 @@ struct nghttp2_session;
  * so long and for so many dropped bytes: servers count resets. */
 #define CHANNEL_DEAF_MS  1000
 #define CHANNEL_DEAF_MAX (64u << 10)
-/* Control frames that cost an answer or bookkeeping: burst, and a second. */
-#define CHANNEL_CONTROL_BURST 200
-#define CHANNEL_CONTROL_RATE  20
+
+/* So many at once, and so many a second: see channel_guard.c. */
+struct channel_bucket {
+    unsigned tokens;
+    uint64_t ms;
+};
 
 /* What a stream carries: chosen by its opener, on the path of its request. */
 enum channel_stream_kind {
@@ -60,7 +63,10 @@ struct channel_stream {
     size_t head_sent;
     struct buf in; /* from the peer, not yet written to fd */
     size_t in_sent;
-    size_t dropped; /* bytes that nobody took */
+    uint32_t window;   /* what the peer may send ahead of the reader */
+    uint64_t received; /* of its body, ever */
+    uint64_t marked;   /* of that, what the reader had at the last probe */
+    size_t dropped;    /* bytes that nobody took */
     unsigned n_headers;
     bool method_ok;
     unsigned status; /* of the response that came, 0 before */
@@ -112,8 +118,11 @@ struct channel {
     struct nghttp2_session *h2;
     struct channel_streams streams;
     unsigned n_streams;
-    unsigned control; /* tokens left */
-    uint64_t control_ms;
+    struct channel_bucket control, resets, probes;
+    uint32_t pool;     /* of CHANNEL_WINDOW_POOL, given out */
+    bool probing;      /* a PING is on its way */
+    uint64_t probe_ms; /* ... since; or when the next may leave */
+    uint64_t rtt_ms;
     bool rekey;
     bool ping_sent;
     uint64_t bytes_in;
@@ -151,6 +160,8 @@ void channel_io_read(struct channel *ch);
 void channel_io_write(struct channel *ch);
 /* Watches the socket for what can be done with it now. */
 void channel_io_update_interest(struct channel *ch);
+/* The socket of a long line: what netd wants of TCP, as far as it is TCP. */
+void channel_io_tune(int fd);
 /* Something changed from outside: the next channel_run is due at once. */
 void channel_io_wake(struct channel *ch);
 
@@ -203,6 +214,17 @@ void channel_request_reset(struct channel_stream *s, bool clean);
 void channel_flow_resume(struct channel_stream *s);
 /* n bytes of the stream have left this process. */
 void channel_flow_consume(struct channel_stream *s, size_t n);
+/* A stream's window, taken and given back. */
+void channel_flow_begin(struct channel_stream *s);
+void channel_flow_end(struct channel_stream *s);
+/* The measuring PING is answered. */
+void channel_flow_probe_done(struct channel *ch);
+
+/* ---- channel_guard.c ------------------------------------------------- */
+
+void channel_guard_init(struct channel *ch);
+/* A measuring PING may go: no peer of ours finds too many. */
+bool channel_guard_may_probe(struct channel *ch);
 
 /* ---- channel_stream.c ------------------------------------------------ */
 
@@ -211,6 +233,8 @@ struct channel_stream *channel_stream_new(
 struct channel_stream *channel_stream_find(struct channel *ch, int32_t id);
 /* The local party's socket, from here on the stream's. */
 int channel_stream_attach(struct channel_stream *s, int fd) MUST_CHECK;
+/* Bytes that the local party has not taken. */
+size_t channel_stream_pending(const struct channel_stream *s);
 void channel_stream_event(struct channel_stream *s, uint32_t events);
 /* Bytes from the peer: to the envelope, to fd, or kept. */
 void channel_stream_input(struct channel_stream *s, struct span untrusted);

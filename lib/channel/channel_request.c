@@ -185,6 +185,9 @@ int channel_request_on_frame(
     struct channel_stream *s = NULL;
     (void)h2;
 
+    if (frame->hd.type == NGHTTP2_PING &&
+            (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+        channel_flow_probe_done(ch);
     if (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS)
         s = channel_h2_stream(ch, frame->hd.stream_id);
     if (s == NULL || s->gone || ch->ending)

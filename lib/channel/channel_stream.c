@@ -21,7 +21,8 @@ struct channel_stream *channel_stream_new(
     s->fd = -1;
     s->due = UINT64_MAX;
     s->head = BUF_INIT(ENVELOPE_PREFIX + LIMIT_LOG_ENTRY_MAX);
-    s->in = BUF_INIT(CHANNEL_WINDOW);
+    s->in = BUF_INIT(CHANNEL_WINDOW_MAX);
+    channel_flow_begin(s);
     TAILQ_INSERT_TAIL(&ch->streams, s, link);
     ch->n_streams++;
     return s;
@@ -75,6 +76,7 @@ void channel_stream_reap(struct channel *ch, bool all)
         /* nghttp2 points here until it has closed the stream. */
         if ((s->gone && !s->h2_open) || all) {
             close_fd(s);
+            channel_flow_end(s);
             TAILQ_REMOVE(&ch->streams, s, link);
             ch->n_streams--;
             buf_fini(&s->head);
@@ -124,7 +126,7 @@ void channel_stream_abort(
 
 /* ---- from the peer to the local party -------------------------------- */
 
-static size_t pending(const struct channel_stream *s)
+size_t channel_stream_pending(const struct channel_stream *s)
 {
     return s->in.len - s->in_sent;
 }
@@ -132,8 +134,8 @@ static size_t pending(const struct channel_stream *s)
 static void drop_input(struct channel_stream *s)
 {
     s->deaf = true;
-    s->dropped += pending(s);
-    channel_flow_consume(s, pending(s));
+    s->dropped += channel_stream_pending(s);
+    channel_flow_consume(s, channel_stream_pending(s));
     buf_fini(&s->in);
     s->in_sent = 0;
 }
@@ -158,7 +160,7 @@ static size_t send_some(struct channel_stream *s, struct span bytes)
 /* What follows from the flags: half closes, clean ends, the stream's end. */
 static void settle(struct channel_stream *s)
 {
-    bool flushed = pending(s) == 0 || s->deaf;
+    bool flushed = channel_stream_pending(s) == 0 || s->deaf;
 
     if (s->gone)
         return;
@@ -212,14 +214,15 @@ void channel_stream_settle(struct channel *ch)
 
 static void flush_input(struct channel_stream *s)
 {
-    while (pending(s) > 0 && !s->deaf) {
-        size_t n = send_some(s, SPAN(s->in.ptr + s->in_sent, pending(s)));
+    while (channel_stream_pending(s) > 0 && !s->deaf) {
+        size_t n = send_some(
+                s, SPAN(s->in.ptr + s->in_sent, channel_stream_pending(s)));
         if (n == 0)
             break;
         s->in_sent += n;
         channel_flow_consume(s, n);
     }
-    if (s->deaf && pending(s) > 0)
+    if (s->deaf && channel_stream_pending(s) > 0)
         drop_input(s);
     if (s->in_sent == s->in.len) {
         buf_reset(&s->in);
@@ -231,7 +234,7 @@ static void flush_input(struct channel_stream *s)
 static void deliver(struct channel_stream *s, struct span bytes)
 {
     s->ch->bytes_in += bytes.len;
-    if (!s->deaf && pending(s) == 0) {
+    if (!s->deaf && channel_stream_pending(s) == 0) {
         size_t n = send_some(s, bytes);
         channel_flow_consume(s, n);
         bytes = SPAN(bytes.ptr + n, bytes.len - n);
@@ -246,7 +249,7 @@ static void deliver(struct channel_stream *s, struct span bytes)
     if (bytes.len == 0)
         return;
     /* Make place: what was sent goes, the rest is at most the window. */
-    if (s->in.len + bytes.len > s->in.cap) {
+    if (s->in.len + bytes.len > s->window) {
         buf_consume(&s->in, s->in_sent);
         s->in_sent = 0;
     }

@@ -135,7 +135,7 @@ static void rapid_reset_ends_the_channel(void **state)
         frame(&b, RST, 0, 2 * n + 1, SPAN_OF(cancel));
     }
     attack(&f, &b);
-    assert_int_equal(f.server.closed, 1);
+    assert_closed(&f, "floods calls that it resets");
     assert_int_equal(f.server.incoming, 0);
     fixture_fini(&f);
 }
