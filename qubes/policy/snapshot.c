@@ -24,9 +24,9 @@
 struct load {
     const struct policytree_paths *paths;
     int done_fd;
-    struct policytree *tree; /* the thread's result */
+    struct policytree *tree; /* the thread's result, once loaded is up */
     struct policytree *old;  /* for the thread to free, once given is up */
-    sem_t given;
+    sem_t loaded, given;
 };
 
 struct snapshot {
@@ -96,10 +96,12 @@ static void *run(void *ctx)
 
     if (policytree_load(l->paths, NULL, true, &l->tree, &err) < 0)
         l->tree = NULL;
+    (void)sem_post(&l->loaded);
     (void)eventfd_write(l->done_fd, 1);
     while (sem_wait(&l->given) < 0)
         ;
     policytree_free(l->old);
+    (void)sem_destroy(&l->loaded);
     (void)sem_destroy(&l->given);
     free(l);
     return NULL;
@@ -122,12 +124,15 @@ static int on_done(sd_event_source *src, int fd, uint32_t revents, void *ctx)
 {
     struct snapshot *s = ctx;
     struct load *l = s->load;
-    struct policytree *fresh = l->tree;
+    struct policytree *fresh;
     eventfd_t n;
 
     (void)src;
     (void)revents;
     (void)eventfd_read(fd, &n);
+    while (sem_wait(&l->loaded) < 0)
+        ;
+    fresh = l->tree;
     s->unstable = fresh && fresh->error.code == ERR_STATE ? s->unstable + 1 : 0;
     if (s->unstable > 0 && s->unstable < UNSTABLE_MAX) {
         l->old = fresh; /* what is whole goes on until the writer is done */
@@ -166,6 +171,7 @@ void snapshot_reload(struct snapshot *s)
     }
     l->paths = s->paths;
     l->done_fd = s->done_fd;
+    (void)sem_init(&l->loaded, 0, 0);
     (void)sem_init(&l->given, 0, 0);
     if (!start_thread(l)) {
         free(l);

@@ -7,7 +7,7 @@ daemon=$1 stub=$2 usock=$3
 dir=$(mktemp -d /tmp/qair-qpol-XXXXXX)
 pids=()
 cleanup() {
-    exec 3>&-
+    exec 3>&- 4>&-
     for p in "${pids[@]}"; do kill "$p" 2> /dev/null; done
     wait 2> /dev/null
     rm -rf "$dir"
@@ -57,9 +57,9 @@ becomes() { # PART SOURCE TARGET SERVICE
     done
     return 1
 }
-logged() {
-    for _ in $(seq 200); do
-        grep -qE -- "$1" "$dir/log" && return 0
+logged() { # PATTERN [TIMES]
+    for _ in $(seq 400); do
+        [ "$(grep -cE -- "$1" "$dir/log")" -ge "${2:-1}" ] && return 0
         sleep 0.02
     done
     return 1
@@ -132,7 +132,7 @@ cat > "$dir/qrexec-client" << 'CLIENT'
 #!/bin/sh
 dir=$(dirname "$0")
 case "$3" in
-*policy.Notify*) cat > "$dir/notice.$$"; mv "$dir/notice.$$" "$dir/notice"; exit 0 ;;
+*policy.Notify*) cat > "$dir/tmp.$$"; mv "$dir/tmp.$$" "$dir/notice.$$"; exit 0 ;;
 esac
 echo "$*" > "$dir/asked.args"
 cat > "$dir/asked.$$"
@@ -167,6 +167,12 @@ start() {
 : > "$dir/answer"
 start
 logged 'events from qubesd'
+
+# A client that never comes to its end, looked at last.
+mkfifo "$dir/hold"
+exec 4<> "$dir/hold"
+"$usock" "$dir/policy.sock" < "$dir/hold" > "$dir/answer.slow" 4>&- &
+slow=$!
 
 # ---- answers -----------------------------------------------------------------
 ask work vault s.Allow+x
@@ -244,11 +250,7 @@ before=$(count fetches)
 ask work vault s.Allow
 ok 'each' [ "$(count fetches)" -gt "$before" ]
 rm "$dir/no-events"
-for _ in $(seq 400); do
-    [ "$(grep -c 'daemon: events from qubesd$' "$dir/log")" -ge 2 ] && break
-    sleep 0.02
-done
-ok 'events come back' [ "$(grep -c 'daemon: events from qubesd$' "$dir/log")" -ge 2 ]
+ok 'events come back' logged 'daemon: events from qubesd$' 2
 touch "$dir/error"
 event
 check 'qubesd refuses its state: deny, and why' 'reason=qubesd refuses its system state: QubesException' work vault s.Allow
@@ -353,20 +355,29 @@ rm "$dir/run/policy.d/20-late.policy"
 becomes 'result=allow' work vault s.Ask just_evaluate=yes assume_yes_for_ask=yes
 
 # ---- notices ----------------------------------------------------------------------------
-noticed() { for _ in $(seq 200); do [ -s "$dir/notice" ] && return 0; sleep 0.02; done; return 1; }
-rm -f "$dir/notice"
+noticed() { # JQ-CONDITION: exactly one notice has come, and it is that
+    for _ in $(seq 200); do
+        set -- "$1" "$dir"/notice.*
+        if [ -e "$2" ]; then
+            [ $# -eq 2 ] && jq -e "$1" "$2" > /dev/null
+            return
+        fi
+        sleep 0.02
+    done
+    return 1
+}
+forget() { rm -f "$dir"/notice.*; }
+forget
 ask work vault s.Notify
-ok 'an allow with notify=yes is shown' noticed
-ok 'as what it was' jq -e '.resolution == "allow" and .source == "work" and .target == "vault"' "$dir/notice" > /dev/null
-rm -f "$dir/notice"
-ask work vault s.None
-ok 'a deny is shown' noticed
-ok 'as what it was: a deny' jq -e '.resolution == "deny" and .service == "s.None"' "$dir/notice" > /dev/null
-rm -f "$dir/notice"
+ok 'an allow with notify=yes is shown' noticed \
+    '.resolution == "allow" and .source == "work" and .target == "vault"'
+forget
 ask work vault s.Quiet
 ask work vault s.None just_evaluate=yes
 ask work vault s.Allow
-ok 'notify=no, just_evaluate and a plain allow are not' [ ! -e "$dir/notice" ]
+ask work vault s.None+last
+ok 'a deny is; notify=no, just_evaluate and a plain allow are not' noticed \
+    '.resolution == "deny" and .service == "s.None" and .argument == "+last"'
 
 # ---- EvalSimple, EvalGUI -------------------------------------------------------------------
 evaluate() { # SOCKET DESCRIPTOR SOURCE TARGET
@@ -426,6 +437,14 @@ ok 'a folder that is gone denies everything' becomes 'reason=no folder' work vau
 mv "$dir/run/away" "$dir/run/policy.d"
 ok 'until it is back' becomes 'target=vault' work vault s.Allow
 
+# ---- time -------------------------------------------------------------------
+ok 'who never says its request is not waited for' logged 'denied: the request did not come in time'
+exec 4>&-
+wait "$slow"
+cp "$dir/answer.slow" "$dir/answer"
+ok 'and is told so' is_exactly 'result=deny
+reason=the request did not come in time'
+
 # ---- start and end --------------------------------------------------------------------------
 echo 'not a rule' > "$dir/etc/policy.d/20-bad.policy"
 ok 'an error in force' becomes 'reason=20-bad.policy:1: ' work vault s.Allow
@@ -438,7 +457,17 @@ check 'an error at the start: serves, and denies with the place' 'reason=20-bad.
 ok 'and says so' logged '20-bad.policy:1: .*: every call is denied'
 rm "$dir/etc/policy.d/20-bad.policy"
 ok 'until it is mended, without a start' becomes 'target=vault' work vault s.Allow
+kill -HUP "$daemon_pid"
+ok 'SIGHUP: the rules are read again' logged 'policy: [0-9]* rules' 2
 ok 'the socket is for root and its group' [ "$(stat -c %a "$dir/policy.sock")" = 660 ]
+kill "$daemon_pid"
+wait "$daemon_pid"
+: > "$dir/log"
+start --ask-timeout 1
+touch "$dir/answer-never"
+check 'a question has its time' 'reason=policy.Ask: no answer in time' work vault s.Ask
+"$daemon" --ask-timeout x > "$dir/answer" 2>&1
+ok 'a bad value is misuse' [ $? -eq 2 ]
 "$daemon" --bogus > "$dir/answer" 2>&1
 ok 'an unknown option is misuse' [ $? -eq 2 ]
 "$daemon" --help > "$dir/answer"
