@@ -33,16 +33,13 @@
 #define LINK_FD        3
 /* Requests of all clients at their usual size; more are refused. */
 #define LINK_OUT_MAX (1u << 20)
-#define IDENT_PLAIN  "SOCKET"
-/* A client that wants the reason of a refusal says so in its ident. */
-#define IDENT_REASON "SOCKET REASON"
+#define IDENT        "SOCKET"
 
 /* A program of the qube that waits for the answer to its request. */
 struct client {
     struct link *link;
     uint32_t serial;
     bool asked;
-    bool wants_reason;
 };
 
 struct runner {
@@ -130,10 +127,10 @@ static void refuse(struct client *c, struct span where, struct span reason)
     wire_put_u8(&w, 0);
     wire_put_bytes(&w, reason.ptr, reason.len);
     wire_put_u8(&w, 0);
-    if (c->wants_reason && wire_finish(&w, &all))
+    if (wire_finish(&w, &all))
         answer(c, UINT32_MAX, (uint32_t)all.len, all, NULL);
     else
-        drop_client(c); /* upstream: end of file is a refusal */
+        drop_client(c);
 }
 
 static void ask(struct client *c, struct qrexec_msg *m)
@@ -142,9 +139,8 @@ static void ask(struct client *c, struct qrexec_msg *m)
     struct err err;
 
     c->asked = true;
-    c->wants_reason = span_eq_str(m->ident, IDENT_REASON);
     c->serial = ++serials;
-    (void)snprintf(ident, sizeof(ident), IDENT_PLAIN "%u", c->serial);
+    (void)snprintf(ident, sizeof(ident), IDENT "%u", c->serial);
     m->ident = span_str(ident);
     if (!greeted)
         refuse(c, span_str("qair-agent"), span_str("the zone is not ready"));
@@ -204,7 +200,7 @@ static struct client *find_client(struct span ident)
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         if (!clients[i].asked)
             continue;
-        (void)snprintf(own, sizeof(own), IDENT_PLAIN "%u", clients[i].serial);
+        (void)snprintf(own, sizeof(own), IDENT "%u", clients[i].serial);
         if (span_eq_str(ident, own))
             return &clients[i];
     }

@@ -1,45 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * qrexec-client-vm: a program of a qube calls a service.  The command line is
- * that of qubes-core-qrexec; docs/proto/agent.md has what goes over the socket.
+ * qrexec-client-vm: a program of a qube calls a service, in a zone of qair and
+ * on Qubes OS alike.  The command line is that of qubes-core-qrexec;
+ * docs/proto/agent.md and qrexec.md have what goes over the socket.
  */
-#include "buf.h"
-#include "link.h"
+#include "client_vm.h"
+
 #include "pump.h"
 #include "qrexec.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SOCKET_DEFAULT "/run/qubes/qrexec-agent"
-#define IDENT          "SOCKET REASON" /* upstream's SOCKET, and why not */
-#define REASON_MARK    UINT32_MAX
+#define EXIT_USAGE     2
 
 struct options {
-    const char *socket;
-    const char *source;
+    struct client_vm_request request;
     const char *prefix;
     bool filter_stdout;
     bool filter_stderr;
     bool use_stdin_socket;
-    const char *target;
-    const char *service;
     char **program; /* NULL: stdin and stdout are the call's */
 };
 
-static _Noreturn void die(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-static _Noreturn void die(int code, const char *fmt, ...)
+_Noreturn void client_vm_die(int code, const char *fmt, ...)
 {
     va_list ap;
 
@@ -57,38 +51,37 @@ static _Noreturn void die(int code, const char *fmt, ...)
 static const char usage_text[] =
         "usage: qrexec-client-vm [OPTIONS] TARGET SERVICE[+ARG] [PROGRAM "
         "[ARG]...]\n"
-        "  --buffer-size=BYTES    accepted; a stream here needs no ring\n"
+        "  -b, --buffer-size=BYTES\n"
+        "                         accepted; a stream here needs no ring\n"
         "  -t, --filter-escape-chars-stdout\n"
         "  -T, --filter-escape-chars-stderr\n"
         "      --no-filter-escape-chars-stdout\n"
         "      --no-filter-escape-chars-stderr\n"
         "                         replace control bytes (default on a "
         "terminal)\n"
-        "  --agent-socket=PATH    default " SOCKET_DEFAULT "\n"
-        "  --prefix-data=TEXT     sent before stdin\n"
+        "  -a, --agent-socket=PATH\n"
+        "                         default " SOCKET_DEFAULT "\n"
+        "  -p, --prefix-data=TEXT sent before stdin\n"
         "  --use-stdin-socket     stdin is a socket for both directions\n"
         "  --source-qube=NAME     claimed source, for relays\n"
         "Exit code: of the service; 125 trouble, 126 refused, 127 no such "
-        "service.\n";
+        "service,\n255 cut off.\n";
 
 enum {
-    OPT_BUFFER = 256,
-    OPT_NO_STDOUT,
+    OPT_NO_STDOUT = 256,
     OPT_NO_STDERR,
-    OPT_SOCKET,
-    OPT_PREFIX,
     OPT_STDIN_SOCKET,
     OPT_SOURCE,
 };
 
 static const struct option long_options[] = {
-        {"buffer-size", required_argument, NULL, OPT_BUFFER},
+        {"buffer-size", required_argument, NULL, 'b'},
         {"filter-escape-chars-stdout", no_argument, NULL, 't'},
         {"filter-escape-chars-stderr", no_argument, NULL, 'T'},
         {"no-filter-escape-chars-stdout", no_argument, NULL, OPT_NO_STDOUT},
         {"no-filter-escape-chars-stderr", no_argument, NULL, OPT_NO_STDERR},
-        {"agent-socket", required_argument, NULL, OPT_SOCKET},
-        {"prefix-data", required_argument, NULL, OPT_PREFIX},
+        {"agent-socket", required_argument, NULL, 'a'},
+        {"prefix-data", required_argument, NULL, 'p'},
         {"use-stdin-socket", no_argument, NULL, OPT_STDIN_SOCKET},
         {"source-qube", required_argument, NULL, OPT_SOURCE},
         {"help", no_argument, NULL, 'h'},
@@ -105,14 +98,28 @@ static void check_buffer_size(const char *text)
 {
     uint64_t v;
 
-    if (!text_parse_u64(span_str(text), &v))
-        usage(stderr, QREXEC_EXIT_TROUBLE);
+    if (!text_parse_u64(span_str(text), &v) || v > INT_MAX)
+        client_vm_die(EXIT_USAGE, "not a buffer size: %s", text);
+}
+
+/* Upstream's conditions, each with its word. */
+static void check_stdin_socket(bool again)
+{
+    int type = 0;
+    socklen_t len = sizeof(type);
+
+    if (again)
+        client_vm_die(EXIT_USAGE, "--use-stdin-socket passed twice");
+    if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+            type != SOCK_STREAM)
+        client_vm_die(EXIT_USAGE,
+                "--use-stdin-socket passed, but stdin is no stream socket");
 }
 
 static void set_option(struct options *o, int c)
 {
     switch (c) {
-    case OPT_BUFFER:
+    case 'b':
         check_buffer_size(optarg);
         break;
     case 't':
@@ -123,22 +130,25 @@ static void set_option(struct options *o, int c)
     case OPT_NO_STDERR:
         o->filter_stderr = c == 'T';
         break;
-    case OPT_SOCKET:
-        o->socket = optarg;
+    case 'a':
+        o->request.socket = optarg;
         break;
-    case OPT_PREFIX:
+    case 'p':
+        if (o->prefix)
+            usage(stderr, EXIT_USAGE);
         o->prefix = optarg;
         break;
     case OPT_STDIN_SOCKET:
+        check_stdin_socket(o->use_stdin_socket);
         o->use_stdin_socket = true;
         break;
     case OPT_SOURCE:
-        o->source = optarg;
+        o->request.source = optarg;
         break;
     case 'h':
         usage(stdout, 0);
     default:
-        usage(stderr, QREXEC_EXIT_TROUBLE);
+        usage(stderr, EXIT_USAGE);
     }
 }
 
@@ -146,130 +156,21 @@ static void parse_options(int argc, char **argv, struct options *o)
 {
     int c;
 
-    *o = (struct options){.socket = SOCKET_DEFAULT,
-            .source = "",
-            .prefix = "",
+    *o = (struct options){.request = {.socket = SOCKET_DEFAULT, .source = ""},
             .filter_stdout = isatty(STDOUT_FILENO),
             .filter_stderr = isatty(STDERR_FILENO)};
-    while ((c = getopt_long(argc, argv, "+tTh", long_options, NULL)) != -1)
+    while ((c = getopt_long(argc, argv, "+tTa:b:p:h", long_options, NULL)) !=
+            -1)
         set_option(o, c);
     if (argc - optind < 2)
-        usage(stderr, QREXEC_EXIT_TROUBLE);
-    o->target = argv[optind];
-    o->service = argv[optind + 1];
+        usage(stderr, EXIT_USAGE);
+    o->request.target = argv[optind];
+    o->request.service = argv[optind + 1];
     if (argc - optind > 2)
         o->program = argv + optind + 2;
     if (o->use_stdin_socket && o->program)
-        die(QREXEC_EXIT_TROUBLE,
-                "--use-stdin-socket cannot be used with a program");
-}
-
-/* ---- the request ----------------------------------------------------- */
-
-static int connect_agent(const char *path)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (strlen(path) >= sizeof(addr.sun_path))
-        die(QREXEC_EXIT_TROUBLE, "socket path is too long: %s", path);
-    memcpy(addr.sun_path, path, strlen(path));
-    if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-        die(QREXEC_EXIT_TROUBLE,
-                "no agent at %s (%s): is this program run inside a qube?", path,
-                strerror(errno));
-    return fd;
-}
-
-static void ask(struct link *l, const struct options *o)
-{
-    static uint8_t bytes[QREXEC_MSG_MAX];
-    char target[QREXEC_NAME_SIZE];
-    struct qrexec_msg m = {.type = QREXEC_TRIGGER_SERVICE4,
-            .source = span_str(o->source),
-            .ident = span_str(IDENT),
-            .service = span_str(o->service)};
-    struct err err;
-    size_t len;
-
-    if (strlen(o->target) >= sizeof(target))
-        die(QREXEC_EXIT_TROUBLE, "target name is too long");
-    (void)snprintf(target, sizeof(target), "%s", o->target);
-    if (target[0] == '$') /* the keyword sign of older rules */
-        target[0] = '@';
-    m.target = span_str(target);
-    if (qrexec_msg_put(&m, bytes, sizeof(bytes), &len))
-        die(QREXEC_EXIT_TROUBLE, "source name or service is too long");
-    if (link_send(l, SPAN(bytes, len), NULL, 0, &err))
-        die(QREXEC_EXIT_TROUBLE, "agent: %s", err.msg);
-}
-
-/* Reads until n bytes are there; false at the end of the stream. */
-static bool need(struct link *l, size_t n)
-{
-    while (link_in(l).len < n) {
-        struct pollfd pfd = {.fd = link_fd(l), .events = link_events(l)};
-        struct err err;
-
-        if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
-            die(QREXEC_EXIT_TROUBLE, "poll: %s", strerror(errno));
-        if (link_flush(l, &err) == ERR_IO)
-            die(QREXEC_EXIT_TROUBLE, "agent: %s", err.msg);
-        if (link_recv(l, &err))
-            return link_in(l).len >= n;
-    }
-    return true;
-}
-
-static _Noreturn void refused(struct link *l, uint32_t len)
-{
-    char where[QREXEC_REASON_MAX] = "";
-    char reason[QREXEC_REASON_MAX] = "no reason given";
-    const uint8_t *end = NULL;
-    struct span text;
-
-    if (len <= QREXEC_REASON_MAX && need(l, len)) {
-        text = SPAN(link_in(l).ptr, len);
-        end = len ? memchr(text.ptr, 0, len) : NULL;
-    }
-    if (end && text.ptr[len - 1] == 0) {
-        size_t n = (size_t)(end - text.ptr);
-
-        text_format_safe(SPAN(text.ptr, n), where, sizeof(where));
-        if (n + 2 < len)
-            text_format_safe(
-                    SPAN(end + 1, len - n - 2), reason, sizeof(reason));
-    }
-    die(QREXEC_EXIT_REFUSED, "refused by %s: %s", *where ? where : "the zone",
-            reason);
-}
-
-/* The data stream of the call. */
-static int call(const struct options *o)
-{
-    struct link *l = link_new_unix(
-            connect_agent(o->socket), 8 + QREXEC_REASON_MAX, QREXEC_MSG_MAX);
-    struct wire_reader r;
-    uint32_t domain;
-    uint32_t port;
-    int fd;
-
-    if (!l)
-        die(QREXEC_EXIT_TROUBLE, "no memory");
-    ask(l, o);
-    if (!need(l, 8))
-        die(QREXEC_EXIT_REFUSED, "refused");
-    r = wire_reader_of(link_in(l));
-    if (!wire_get_u32le(&r, &domain) || !wire_get_u32le(&r, &port))
-        die(QREXEC_EXIT_TROUBLE, "agent: short answer");
-    link_consume(l, 8);
-    if (domain == REASON_MARK)
-        refused(l, port);
-    fd = link_take_fd(l);
-    if (fd < 0)
-        die(QREXEC_EXIT_TROUBLE, "agent: answer without the data stream");
-    link_free(l);
-    return fd;
+        client_vm_die(
+                EXIT_USAGE, "--use-stdin-socket cannot be used with a program");
 }
 
 /* ---- the local end --------------------------------------------------- */
@@ -285,12 +186,16 @@ static void save_fd(int fd)
     (void)snprintf(name, sizeof(name), "SAVED_FD_%d", fd);
     (void)snprintf(value, sizeof(value), "%d", saved);
     if (setenv(name, value, 1) < 0)
-        die(QREXEC_EXIT_TROUBLE, "no memory");
+        client_vm_die(QREXEC_EXIT_TROUBLE, "no memory");
 }
 
 static _Noreturn void become(char **program, int in, int out)
 {
+    sigset_t none;
+
+    sigemptyset(&none);
     (void)signal(SIGPIPE, SIG_DFL);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     save_fd(0);
     save_fd(1);
     if (getenv("PASS_LOCAL_STDERR"))
@@ -303,6 +208,21 @@ static _Noreturn void become(char **program, int in, int out)
     _exit(QREXEC_EXIT_TROUBLE);
 }
 
+/* SIGUSR1 is for the pump; it may come as soon as the program runs. */
+static void prepare_signal(struct pump *p)
+{
+    char pid[16];
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    if (setenv("QREXEC_AGENT_PID", pid, 1) < 0)
+        client_vm_die(QREXEC_EXIT_TROUBLE, "no memory");
+    p->one_socket_on_usr1 = true;
+}
+
 /* The program reads what the service writes, and the other way round. */
 static pid_t start_program(char **program, struct pump *p)
 {
@@ -310,11 +230,13 @@ static pid_t start_program(char **program, struct pump *p)
     int from[2];
     pid_t pid;
 
-    if (pipe2(to, O_CLOEXEC) < 0 || pipe2(from, O_CLOEXEC) < 0)
-        die(QREXEC_EXIT_TROUBLE, "no pipe: %s", strerror(errno));
+    prepare_signal(p);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, to) < 0 ||
+            pipe2(from, O_CLOEXEC) < 0)
+        client_vm_die(QREXEC_EXIT_TROUBLE, "no pipe: %s", strerror(errno));
     pid = fork();
     if (pid < 0)
-        die(QREXEC_EXIT_TROUBLE, "no process: %s", strerror(errno));
+        client_vm_die(QREXEC_EXIT_TROUBLE, "no process: %s", strerror(errno));
     if (pid == 0)
         become(program, to[0], from[1]);
     (void)close(to[0]);
@@ -322,6 +244,17 @@ static pid_t start_program(char **program, struct pump *p)
     p->stdout_fd = to[1];
     p->stdin_fd = from[0];
     return pid;
+}
+
+/* A local program that failed must not look like success (qvm-move deletes
+ * what it believes was copied); a service's own failure goes first. */
+static int join_codes(int code, pid_t child)
+{
+    int status = 0;
+
+    if (child && waitpid(child, &status, 0) != child)
+        return code ? code : QREXEC_EXIT_TROUBLE;
+    return code || !child ? code : qrexec_exit_code(status);
 }
 
 static void use_stdio(const struct options *o, struct pump *p)
@@ -347,17 +280,19 @@ static void check_stdio(void)
 int main(int argc, char **argv)
 {
     struct pump p = {.end = QREXEC_CALLER, .stderr_fd = STDERR_FILENO};
+    struct client_vm_call call;
     struct options o;
     struct err err;
     pid_t child = 0;
-    int code;
+    int code = CLIENT_VM_CUT_OFF;
     int r;
 
     check_stdio();
     parse_options(argc, argv, &o);
     (void)signal(SIGPIPE, SIG_IGN);
-    p.link = link_new_stream(call(&o), 0, 0);
-    p.prefix = span_str(o.prefix);
+    call = client_vm_ask(&o.request);
+    p.link = call.data;
+    p.prefix = span_str(o.prefix ? o.prefix : "");
     p.filter_stdout = o.filter_stdout && !o.program;
     p.filter_stderr = o.filter_stderr;
     if (o.program)
@@ -366,10 +301,10 @@ int main(int argc, char **argv)
         use_stdio(&o, &p);
     pump_stdio_prepare(STDERR_FILENO);
     r = pump_run(&p, &code, &err);
-    if (child)
-        (void)waitpid(child, NULL, 0);
+    link_free(call.agent);
+    code = join_codes(r ? CLIENT_VM_CUT_OFF : code & 0xff, child);
     if (r)
-        die(QREXEC_EXIT_TROUBLE, "%s", err.msg);
+        client_vm_die(CLIENT_VM_CUT_OFF, "%s", err.msg);
     pump_stdio_restore();
-    return code & 0xff;
+    return code;
 }

@@ -17,6 +17,9 @@
 /* A call that was cut off: its service is asked to end, then made to. */
 #define TERM_STEPS   20
 #define TERM_STEP_US 100000
+/* A vchan's bytes outlive their sender; but its port shall not be free before
+ * a caller of upstream's has removed its socket. */
+#define LINGER_MS 500
 /* For the caller's hello and the room for one message, in JUST_EXEC. */
 #define TELL_MS 10000
 
@@ -123,7 +126,8 @@ void callee_fail(struct callee_call *call, int code, const char *fmt, ...)
             .link = call->link,
             .stdin_fd = -1,
             .stdout_fd = -1,
-            .exit_code = code};
+            .exit_code = code,
+            .linger_ms = call->c->leaves_running ? LINGER_MS : 0};
     char text[ERR_MSG_MAX + 64];
     struct err ignored;
     va_list ap;
@@ -153,7 +157,7 @@ static int compare(const void *a, const void *b)
 /* The program's descriptors would keep its clients and calls alive. */
 static void close_others(const struct callee *c)
 {
-    int keep[] = {2, c->key_fd, c->link ? link_fd(c->link) : -1,
+    int keep[] = {2, c->key_fd, c->hold_fd, c->link ? link_fd(c->link) : -1,
             c->port ? link_port_fd(c->port) : -1};
 
     qsort(keep, ARRAY_LEN(keep), sizeof(keep[0]), compare);
@@ -253,6 +257,7 @@ static _Noreturn void carry(struct callee_call *call)
 
     begin(call);
     call->pump.link = call->link;
+    call->pump.linger_ms = c->leaves_running ? LINGER_MS : 0;
     call->pump.one_socket_on_usr1 = c->one_socket && call->pump.child;
     r = pump_run(&call->pump, &code, &err);
     if (call->pump.child)
@@ -281,6 +286,8 @@ static _Noreturn void just_exec(struct callee_call *call)
         (void)!read(told[0], &byte, 1);
         _exit(0);
     }
+    if (call->c->hold_fd > 0)
+        (void)close(call->c->hold_fd);
     begin(call);
     if (!tell_code(call->link, 0))
         (void)dprintf(2, "%s: a caller went away\n", call->c->name);

@@ -86,7 +86,8 @@ struct callee {
      * waits, and exit-on-*-eof are for sockets alone.  Else the service is
      * asked to end, then made to. */
     bool leaves_running;
-    int key_fd; /* the call's key session for the service, -1 = none */
+    int hold_fd; /* open while the call lasts, and no longer; 0 = none */
+    int key_fd;  /* the call's key session for the service, -1 = none */
     /* Where a service's stderr goes too, beside the caller; may be NULL. */
     int (*open_log)(const struct qrexec_command *c);
 };

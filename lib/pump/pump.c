@@ -401,6 +401,9 @@ static void reap(struct run *r)
     r->p->child = 0;
     (void)close(r->child_fd);
     r->child_fd = -1;
+    /* What the service left running has its output, and no more input. */
+    close_stream(r, QREXEC_STDIN);
+    r->pend = SPAN_EMPTY;
 }
 
 /* SIGUSR1: the program wants its stdin, a socket, for both directions. */
@@ -447,6 +450,7 @@ static void say_last_words(struct run *r)
         r->p->exit_code = 0;
     close_stream(r, QREXEC_STDOUT);
     close_stream(r, QREXEC_STDERR);
+    r->turn = QREXEC_STDERR - QREXEC_STDIN; /* upstream's order */
     if (r->child_fd >= 0)
         (void)close(r->child_fd);
     r->child_fd = -1;
@@ -463,13 +467,14 @@ static void say_last_words(struct run *r)
 
 static void linger(struct run *r)
 {
+    int ms = r->p->linger_ms ? r->p->linger_ms : LINGER_MS;
     struct pollfd pfd = {
             .fd = link_fd(r->p->link), .events = link_want(r->p->link, POLLIN)};
     ssize_t n;
 
     link_end(r->p->link);
     do {
-        if (poll(&pfd, 1, LINGER_MS) <= 0)
+        if (poll(&pfd, 1, ms) <= 0)
             return;
         n = link_read(r->p->link, r->in, IN_SIZE);
     } while (n > 0 || (n < 0 && errno == EAGAIN));

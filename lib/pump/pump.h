@@ -40,6 +40,9 @@ struct pump {
     int exit_code;
     bool exit_on_client_eof;
     bool exit_on_service_eof;
+    /* How long the caller may take to close after the exit code; 0 = 5 s.  A
+     * stream that a third process carries would be cut off. */
+    int linger_ms;
     int log_fd; /* a copy of stderr goes there as far as it takes it; 0, -1 =
                    nowhere; stays the caller's */
     /* SIGUSR1 says that what the program reads from, a socket, serves both

@@ -322,7 +322,7 @@ static void exit_codes(void **state)
                     "30-x.policy:7 says deny\n"},
             {"DEFAULT +noname", 126, "the service has no name\n"},
             {"DEFAULT ..", 127, "not a service name"},
-            {"DEFAULT", 125, "usage: qrexec-client-vm"},
+            {"DEFAULT", 2, "usage: qrexec-client-vm"},
     };
 
     (void)state;
