@@ -59,7 +59,7 @@ static struct client *client_new(
     if (c->next)
         c->next->prev = c;
     s->clients = c;
-    s->n_clients++;
+    s->n_clients[kind]++;
     sweep_arm(s);
     return c;
 }
@@ -80,7 +80,7 @@ void server_client_free(struct client *c)
         s->clients = c->next;
     if (c->next)
         c->next->prev = c->prev;
-    s->n_clients--;
+    s->n_clients[c->kind]--;
     free(c);
 }
 
@@ -202,7 +202,8 @@ static void accept_one(struct server *s, enum server_kind kind, int fd)
 {
     struct client *c;
 
-    if (s->n_clients >= SERVER_CLIENTS_MAX) {
+    if (s->n_clients[kind] >=
+            (kind == SERVER_POLICY ? SERVER_CLIENTS_MAX : SERVER_EVALS_MAX)) {
         server_say_deny(kind, fd, "too many requests at once");
         (void)close(fd);
         return;

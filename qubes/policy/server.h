@@ -13,8 +13,12 @@
 
 enum server_kind { SERVER_POLICY, SERVER_EVAL_SIMPLE, SERVER_EVAL_GUI };
 
-/* Upstream's daemons have 256 requests pending each; several may be silent. */
+/*
+ * Connections at once.  Upstream's daemons have 256 requests pending each;
+ * several may be silent.  What qubes may ask by themselves takes nothing away.
+ */
 #define SERVER_CLIENTS_MAX 1024
+#define SERVER_EVALS_MAX   128 /* of EvalSimple, and of EvalGUI */
 /* Open questions, and those about one caller: a person has one screen. */
 #define SERVER_QUESTIONS_MAX         64
 #define SERVER_QUESTIONS_PER_SOURCE  8

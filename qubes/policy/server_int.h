@@ -59,7 +59,8 @@ struct server {
     size_t n_listeners;
     struct client *clients;
     struct notice *notices;
-    unsigned n_clients, n_questions, n_notices;
+    unsigned n_clients[3]; /* by kind */
+    unsigned n_questions, n_notices;
     uint32_t run; /* of this start: ids do not come twice */
     uint64_t n_requests;
     sd_event_source *sweep; /* enabled while there is somebody to look after */

@@ -403,7 +403,14 @@ ok 'rubbish' is_exactly 'result=deny'
 # ---- many clients ---------------------------------------------------------------------------
 exec 3> >(exec "$usock" --silent 256 "$dir/policy.sock" > "$dir/silent.out")
 for _ in $(seq 200); do grep -q ready "$dir/silent.out" 2> /dev/null && break; sleep 0.02; done
+rm "$dir/silent.out"
 check '256 clients are silent, and the next is answered' 'target=vault' work vault s.Allow
+exec 3>&-
+exec 3> >(exec "$usock" --silent 128 "$dir/eval.sock" > "$dir/silent.out")
+for _ in $(seq 200); do grep -q ready "$dir/silent.out" 2> /dev/null && break; sleep 0.02; done
+check 'qubes that fill EvalSimple' 'target=vault' work vault s.Allow
+evaluate eval.sock 'policy.EvalSimple+s.Allow vault' work vault
+ok 'shut out themselves alone' is_exactly 'result=deny'
 exec 3>&-
 
 # ---- the policy changes -----------------------------------------------------------------------
