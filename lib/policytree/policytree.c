@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Half a second in all, in steps that double. */
+/* A quarter of a second in all, in steps that double. */
 #define LOAD_TRIES   9
 #define LOAD_WAIT_NS 1000000
 

@@ -14,8 +14,8 @@
 #define PRIORITY (-5)
 /* How long a file may stay open for writing before it is read as it is. */
 #define WRITING_US (100u * 1000)
-/* So many loads in a row may find a file open for writing (each waits half a
- * second) before nothing is allowed any more. */
+/* So many loads in a row may find a file open for writing (each waits a
+ * quarter of a second) before nothing is allowed any more. */
 #define UNSTABLE_MAX 8
 /* An error that no event ends (out of descriptors, of memory). */
 #define RETRY_US (2u * 1000000)
@@ -134,6 +134,9 @@ static int on_done(sd_event_source *src, int fd, uint32_t revents, void *ctx)
         ;
     fresh = l->tree;
     s->unstable = fresh && fresh->error.code == ERR_STATE ? s->unstable + 1 : 0;
+    if (s->unstable == 1)
+        journal_note(LOG_NOTICE, "%s: the policy before it goes on",
+                fresh->error.msg);
     if (s->unstable > 0 && s->unstable < UNSTABLE_MAX) {
         l->old = fresh; /* what is whole goes on until the writer is done */
         s->again = true;

@@ -444,6 +444,15 @@ ok 'a folder that is gone denies everything' becomes 'reason=no folder' work vau
 mv "$dir/run/away" "$dir/run/policy.d"
 ok 'until it is back' becomes 'target=vault' work vault s.Allow
 
+patient() { becomes "$@" || becomes "$@" || becomes "$@"; }
+exec 5>> "$dir/etc/policy.d/30-user.policy"
+printf '#' >&5
+logged 'is being written: the policy before it goes on'
+check 'while a file is written the old policy goes on' 'target=vault' work vault s.Allow
+ok 'but not for ever' patient "30-user.policy' is being written" work vault s.Allow
+exec 5>&-
+ok 'until the writer is done' becomes 'target=vault' work vault s.Allow
+
 # ---- time -------------------------------------------------------------------
 ok 'who never says its request is not waited for' logged 'denied: the request did not come in time'
 exec 4>&-
