@@ -141,7 +141,10 @@ void callee_fail(struct callee_call *call, int code, const char *fmt, ...)
     if (call->c->just_exec)
         _exit(call->link && tell_code(call->link, code) ? 0 : 1);
     p.stderr_fd = as_stderr(call->c, text);
-    _exit(pump_run(&p, &code, &ignored) ? 1 : 0);
+    p.no_stderr = call->c->own_stderr;
+    if (pump_run(&p, &code, &ignored))
+        _exit(1);
+    _exit(call->c->exits_with_code ? code & 0xff : 0);
 }
 
 /* ---- one call -------------------------------------------------------- */
@@ -216,6 +219,8 @@ static bool is_socket(const struct callee_call *call)
 
 static void begin(struct callee_call *call)
 {
+    if (call->c->waits_for_session && call->service.config.wait_for_session)
+        callee_wait_session(call);
     if (is_socket(call)) {
         callee_connect(call);
         return;
@@ -258,6 +263,7 @@ static _Noreturn void carry(struct callee_call *call)
     begin(call);
     call->pump.link = call->link;
     call->pump.linger_ms = c->leaves_running ? LINGER_MS : 0;
+    call->pump.no_stderr = c->own_stderr;
     call->pump.one_socket_on_usr1 = c->one_socket && call->pump.child;
     r = pump_run(&call->pump, &code, &err);
     if (call->pump.child)
@@ -265,7 +271,9 @@ static _Noreturn void carry(struct callee_call *call)
     log_out(call);
     if (r && r != ERR_PEER)
         (void)dprintf(2, "%s: a call failed: %s\n", c->name, err.msg);
-    _exit(r ? 1 : 0);
+    if (r)
+        _exit(1);
+    _exit(c->exits_with_code ? code & 0xff : 0);
 }
 
 /*

@@ -75,6 +75,13 @@ struct callee {
     /* What goes wrong before the service runs is a line of its stderr for the
      * caller; else it goes to this program's stderr alone. */
     bool tells_caller;
+    /* As upstream's dom0: the service's stderr is this program's, and the
+     * caller has none. */
+    bool own_stderr;
+    /* The process exits with the call's exit code, not 0 or 1. */
+    bool exits_with_code;
+    /* wait-for-session: qubes.WaitForSession runs first. */
+    bool waits_for_session;
     /* A shell command gets a login shell even without a login. */
     bool login_shell;
     /* Services may be links to /dev/tcp. */
@@ -96,8 +103,8 @@ struct callee {
 
 /*
  * For a freshly forked child: runs the call to its end and exits with 0, or 1
- * when the caller went away.  Closes every descriptor but 0, 1, 2 and those
- * named above.
+ * when the caller went away (but see exits_with_code).  Closes every descriptor
+ * but 0, 1, 2 and those named above.
  */
 _Noreturn void callee_run(struct callee *c);
 

@@ -29,4 +29,7 @@ void callee_start(struct callee_call *call);
 /* Connects the service's socket and sends its descriptor; the same. */
 void callee_connect(struct callee_call *call);
 
+/* Runs qubes.WaitForSession to its end.  Fails as callee_fail. */
+void callee_wait_session(struct callee_call *call);
+
 #endif

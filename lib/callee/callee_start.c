@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SERVICE_KEY_FD 3
@@ -70,10 +71,13 @@ static int make_stdio(const struct callee_call *call, struct stdio *io)
 
     if (c->just_exec)
         return make_null(io);
-    return make_stdin(c->one_socket, io) < 0 || make_out(1, io) < 0 ||
-                           make_out(2, io) < 0
-                   ? -1
-                   : 0;
+    if (make_stdin(c->one_socket, io) < 0 || make_out(1, io) < 0)
+        return -1;
+    if (!c->own_stderr)
+        return make_out(2, io);
+    io->ours[2] = -1;
+    io->theirs[2] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    return io->theirs[2] < 0 ? -1 : 0;
 }
 
 /* ---- what is run ----------------------------------------------------- */
@@ -232,4 +236,41 @@ void callee_start(struct callee_call *call)
     call->pump.stderr_fd = io.ours[2];
     if (call->c->open_log && call->command.is_service && !call->c->just_exec)
         call->pump.log_fd = call->c->open_log(&call->command);
+}
+
+/* ---- the user's session ---------------------------------------------- */
+
+static _Noreturn void become_waiter(
+        struct callee_call *call, const struct callee_service *waiter)
+{
+    struct program p = {.path = waiter->path};
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const struct stdio io = {{null, STDERR_FILENO, STDERR_FILENO}, {0}};
+
+    p.argv[0] = strdup(waiter->path);
+    if (null < 0 || !p.argv[0] ||
+            qrexec_env_build(&call->command, -1, environ, &p.env))
+        _exit(QREXEC_EXIT_TROUBLE);
+    become(call, &p, &io);
+}
+
+void callee_wait_session(struct callee_call *call)
+{
+    static const char name[] = "qubes.WaitForSession";
+    struct qrexec_command c = {.service = span_str(name)};
+    struct callee_service waiter;
+    struct err err;
+    int status = 0;
+    pid_t pid;
+
+    if (callee_find(&c, &waiter, &err) || waiter.found != QREXEC_FOUND_EXEC)
+        callee_fail(call, QREXEC_EXIT_TROUBLE, "%s cannot be run", name);
+    pid = fork();
+    if (pid == 0)
+        become_waiter(call, &waiter);
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    /* As upstream: what it says does not decide. */
+    if (pid < 0 || status)
+        (void)dprintf(2, "%s: %s failed\n", call->c->name, name);
 }

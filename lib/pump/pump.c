@@ -512,6 +512,8 @@ static int start(struct run *r, struct err *err)
         if (fds[i] > 2 && flags >= 0 && !r->is_sock[i])
             (void)fcntl(fds[i], F_SETFL, flags | O_NONBLOCK);
     }
+    if (r->p->no_stderr)
+        r->d.eof_sent |= (uint8_t)(1u << index_of(QREXEC_STDERR));
     r->out = malloc(OUT_SIZE);
     r->in = malloc(IN_SIZE);
     if (!r->p->link || !r->out || !r->in)

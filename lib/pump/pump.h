@@ -43,6 +43,7 @@ struct pump {
     /* How long the caller may take to close after the exit code; 0 = 5 s.  A
      * stream that a third process carries would be cut off. */
     int linger_ms;
+    bool no_stderr; /* the peer hears of no such stream, not even its end */
     int log_fd; /* a copy of stderr goes there as far as it takes it; 0, -1 =
                    nowhere; stays the caller's */
     /* SIGUSR1 says that what the program reads from, a socket, serves both
