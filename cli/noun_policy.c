@@ -7,66 +7,11 @@
 #include "policy.h"
 #include "policy_batch.h"
 #include "policy_load.h"
+#include "policy_tools.h"
+#include "policy_view.h"
+#include "policytool.h"
 
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-/* What the reading verbs work on. */
-struct view {
-    struct buf bundle;
-    char digest[TEXT_HEX_SIZE(CRYPTO_SHA256_SIZE)];
-    struct policy *policy;
-    struct policy_system *system;
-};
-
-static void view_fini(struct view *v)
-{
-    buf_fini(&v->bundle);
-    policy_free(v->policy);
-    policy_system_free(v->system);
-}
-
-static void json_free_ptr(json_t **j)
-{
-    json_decref(*j);
-}
-
-/* ---- arguments -------------------------------------------------------------
- */
-
-struct args {
-    bool json;
-    char **words;
-    int n_words;
-};
-
-/* False: misuse was told.  Words between min and max. */
-static bool parse_args(struct cli *cli, int argc, char **argv, int min, int max,
-        struct args *ret)
-{
-    static const struct option options[] = {
-            {"json", no_argument, NULL, 'j'}, {0}};
-    int c;
-
-    *ret = (struct args){0};
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c != 'j') {
-            (void)cli_misuse(cli, "unknown option '%s'", argv[optind - 1]);
-            return false;
-        }
-        ret->json = true;
-    }
-    ret->words = argv + optind;
-    ret->n_words = argc - optind;
-    if (ret->n_words < min || ret->n_words > max) {
-        (void)cli_misuse(
-                cli, "too %s words", ret->n_words < min ? "few" : "many");
-        return false;
-    }
-    return true;
-}
 
 /* Takes j. */
 static int print_json(json_t *j)
@@ -76,54 +21,36 @@ static int print_json(json_t *j)
     return cli_json_put(j, stdout, &err) < 0 ? cli_fail(&err) : CLI_OK;
 }
 
-/* ---- loading ---------------------------------------------------------------
- */
-
-/* dir: the policy folder; NULL: that of the zone. */
-static int load_bundle(
-        struct cli *cli, const char *dir, struct view *v, struct err *err)
-{
-    uint8_t digest[CRYPTO_SHA256_SIZE];
-    int r;
-
-    v->bundle = BUF_INIT(LIMIT_BUNDLE_MAX);
-    r = policy_load_bundle(
-            dir ? dir : cli->zone_dir, dir ? "." : "policy.d", &v->bundle, err);
-    if (r < 0)
-        return r;
-    crypto_sha256(buf_span(&v->bundle), digest);
-    text_format_hex(SPAN_OF(digest), v->digest);
-    return 0;
-}
-
-/*
- * As policyd does it: a policy with an error denies all, and says why.  Only
- * what cannot be read at all is a failure of the command.
- */
-static int load_zone(struct cli *cli, struct view *v, struct err *err)
-{
-    struct err why = {.code = 0};
-    int r = policy_load_system(cli->zone_dir, &v->system, err);
-
-    if (r < 0)
-        return r;
-    r = load_bundle(cli, NULL, v, &why);
-    if (r == 0)
-        r = policy_new_from_bundle(buf_span(&v->bundle), &v->policy, &why);
-    if (r < 0)
-        v->policy = policy_new_broken(why.msg);
-    return v->policy ? 0 : err_set(err, ERR_MEMORY, "out of memory");
-}
-
-/* For "%.*s". */
-#define S(span) (int)(span).len, (const char *)(span).ptr
-
 /* ---- check, hash -----------------------------------------------------------
  */
 
+struct doubts {
+    json_t *list;
+    bool errors;
+};
+
+static void add_finding(void *ctx, const struct policytool_finding *f)
+{
+    struct doubts *d = ctx;
+    json_t *rule = json_sprintf("%.*s:%u", S(f->file), f->line), *old;
+    size_t i;
+
+    /* One that policy_doubts has told already, and why, is told once. */
+    json_array_foreach (d->list, i, old) {
+        if (!f->is_error && json_equal(json_object_get(old, "rule"), rule)) {
+            json_decref(rule);
+            return;
+        }
+    }
+    d->errors |= f->is_error;
+    (void)json_array_append_new(
+            d->list, json_pack("{s:o, s:s, s:b}", "rule", rule, "doubt",
+                             f->what, "error", f->is_error));
+}
+
 static void add_doubt(void *ctx, const struct policy_doubt *d)
 {
-    json_t *list = ctx;
+    json_t *list = ((struct doubts *)ctx)->list;
 
     (void)json_array_append_new(
             list, json_pack("{s:o, s:s}", "rule",
@@ -137,68 +64,83 @@ static void print_doubts(const json_t *doubts)
     size_t i;
 
     json_array_foreach (doubts, i, d) {
-        (void)printf("doubt: %s: %s\n",
+        (void)printf("%s: %s: %s\n",
+                json_is_true(json_object_get(d, "error")) ? "error" : "doubt",
                 json_string_value(json_object_get(d, "rule")),
                 json_string_value(json_object_get(d, "doubt")));
     }
 }
 
-/* A folder alone has no qubes to compare names with. */
-static int load_checked(struct cli *cli, const char *dir, struct view *v,
-        json_t *doubts, struct err *err)
+/* Questions that need qubes. */
+static int lint(const struct policy_view *v, struct doubts *d, struct err *err)
 {
-    int r = load_bundle(cli, dir, v, err);
+    CLEANUP(policytool_universe_free_ptr)
+    struct policytool_universe *u = NULL;
+    const struct policy *p = v->policy;
+    int r = policytool_universe_new(&p, 1, v->system, &u, err);
+
+    return r == 0 ? policytool_lint(u, add_finding, d, err) : r;
+}
+
+/* A folder alone has no qubes to compare names with. */
+static int load_checked(struct cli *cli, const char *dir, struct policy_view *v,
+        struct doubts *d, struct err *err)
+{
+    int r = policy_view_bundle(cli, dir, v, err);
 
     if (r == 0)
         r = policy_new_from_bundle(buf_span(&v->bundle), &v->policy, err);
     if (r == 0 && !dir)
         r = policy_load_system(cli->zone_dir, &v->system, err);
-    if (r == 0 && policy_doubts(v->policy, v->system, add_doubt, doubts) < 0)
+    if (r == 0 && policy_doubts(v->policy, v->system, add_doubt, d) < 0)
         r = err_set(err, ERR_MEMORY, "out of memory");
-    return r;
+    return r == 0 && v->system ? lint(v, d, err) : r;
 }
 
 static int run_check(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(view_fini) struct view v = {0};
-    CLEANUP(json_free_ptr) json_t *j = NULL;
-    CLEANUP(json_free_ptr) json_t *doubts = json_array();
+    CLEANUP(policy_view_fini) struct policy_view v = {0};
+    CLEANUP(policy_json_free_ptr) json_t *j = NULL;
+    CLEANUP(policy_json_free_ptr) json_t *list = json_array();
+    struct doubts doubts = {.list = list};
     struct err err = {.code = 0};
-    struct args a;
+    struct policy_args a;
     size_t n;
     int r;
 
-    if (!parse_args(cli, argc, argv, 0, 1, &a))
+    if (!policy_args_parse(cli, argc, argv, 0, 1, &a))
         return CLI_MISUSE;
-    r = load_checked(cli, a.words[0], &v, doubts, &err);
+    r = load_checked(cli, a.words[0], &v, &doubts, &err);
     if (r < 0 && !a.json)
         return cli_fail(&err);
     n = v.policy ? policy_rule_count(v.policy) : 0;
     if (a.json) {
-        j = json_pack("{s:b, s:s*, s:I, s:s*, s:O}", "ok", r == 0, "error",
-                r < 0 ? err.msg : NULL, "rules", (json_int_t)n, "digest",
-                v.digest[0] ? v.digest : NULL, "doubts", doubts);
+        j = json_pack("{s:b, s:s*, s:I, s:s*, s:O}", "ok",
+                r == 0 && !doubts.errors, "error", r < 0 ? err.msg : NULL,
+                "rules", (json_int_t)n, "digest", v.digest[0] ? v.digest : NULL,
+                "doubts", list);
         if (print_json(TAKE_PTR(j)) != CLI_OK || r < 0)
             return CLI_NO;
-        return CLI_OK;
+        return doubts.errors ? CLI_NO : CLI_OK;
     }
-    print_doubts(doubts);
-    (void)printf("ok: %zu rules in %zu files%s, sha256:%s\n", n,
+    print_doubts(list);
+    (void)printf("%s: %zu rules in %zu files%s, sha256:%s\n",
+            doubts.errors ? "not ok" : "ok", n,
             bundle_count(buf_span(&v.bundle)),
             n == 0 ? " (everything is denied)" : "", v.digest);
-    return CLI_OK;
+    return doubts.errors ? CLI_NO : CLI_OK;
 }
 
 static int run_hash(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(view_fini) struct view v = {0};
-    CLEANUP(json_free_ptr) json_t *j = NULL;
+    CLEANUP(policy_view_fini) struct policy_view v = {0};
+    CLEANUP(policy_json_free_ptr) json_t *j = NULL;
     struct err err = {.code = 0};
-    struct args a;
+    struct policy_args a;
 
-    if (!parse_args(cli, argc, argv, 0, 1, &a))
+    if (!policy_args_parse(cli, argc, argv, 0, 1, &a))
         return CLI_MISUSE;
-    if (load_bundle(cli, a.words[0], &v, &err) < 0)
+    if (policy_view_bundle(cli, a.words[0], &v, &err) < 0)
         return cli_fail(&err);
     if (a.json) {
         j = json_pack("{s:s}", "sha256", v.digest);
@@ -232,7 +174,8 @@ static void set_text(json_t *j, const char *key, struct span s)
                 j, key, json_stringn((const char *)s.ptr, s.len));
 }
 
-static json_t *target_list(const struct view *v, const struct policy_result *r)
+static json_t *target_list(
+        const struct policy_view *v, const struct policy_result *r)
 {
     json_t *list = json_array();
     struct policy_target t;
@@ -244,7 +187,8 @@ static json_t *target_list(const struct view *v, const struct policy_result *r)
     return list;
 }
 
-static json_t *result_json(const struct view *v, const struct policy_result *r)
+static json_t *result_json(
+        const struct policy_view *v, const struct policy_result *r)
 {
     json_t *j = json_pack("{s:s, s:s, s:b, s:s*}", "verdict",
             verdict_name(r->verdict), "reason", r->reason, "notify", r->notify,
@@ -271,7 +215,8 @@ static json_t *result_json(const struct view *v, const struct policy_result *r)
     return j;
 }
 
-static void print_result(const struct view *v, const struct policy_result *r)
+static void print_result(
+        const struct policy_view *v, const struct policy_result *r)
 {
     const struct policy_qube *q = r->target.qube;
     struct policy_target t;
@@ -291,7 +236,7 @@ static void print_result(const struct view *v, const struct policy_result *r)
                                                             : "");
 }
 
-static struct policy_request request_of(const struct args *a)
+static struct policy_request request_of(const struct policy_args *a)
 {
     return (struct policy_request){.source = span_str(a->words[0]),
             .target = span_str(a->words[1]),
@@ -306,16 +251,16 @@ static int exit_code(const struct policy_result *r)
 
 static int run_eval(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(view_fini) struct view v = {0};
-    CLEANUP(json_free_ptr) json_t *j = NULL;
+    CLEANUP(policy_view_fini) struct policy_view v = {0};
+    CLEANUP(policy_json_free_ptr) json_t *j = NULL;
     struct policy_request request;
     struct policy_result r;
     struct err err = {.code = 0};
-    struct args a;
+    struct policy_args a;
 
-    if (!parse_args(cli, argc, argv, 3, 3, &a))
+    if (!policy_args_parse(cli, argc, argv, 3, 3, &a))
         return CLI_MISUSE;
-    if (load_zone(cli, &v, &err) < 0)
+    if (policy_view_zone(cli, &v, &err) < 0)
         return cli_fail(&err);
     request = request_of(&a);
     policy_eval(v.policy, v.system, &request, &r);
@@ -355,17 +300,17 @@ static void show_json(void *ctx, const struct policy_finding *f)
 
 static int run_explain(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(view_fini) struct view v = {0};
-    CLEANUP(json_free_ptr) json_t *j = NULL;
+    CLEANUP(policy_view_fini) struct policy_view v = {0};
+    CLEANUP(policy_json_free_ptr) json_t *j = NULL;
     struct policy_request request;
     struct policy_result r;
     struct err err = {.code = 0};
     json_t *rules = NULL;
-    struct args a;
+    struct policy_args a;
 
-    if (!parse_args(cli, argc, argv, 3, 3, &a))
+    if (!policy_args_parse(cli, argc, argv, 3, 3, &a))
         return CLI_MISUSE;
-    if (load_zone(cli, &v, &err) < 0)
+    if (policy_view_zone(cli, &v, &err) < 0)
         return cli_fail(&err);
     request = request_of(&a);
     if (a.json)
@@ -389,11 +334,11 @@ static int run_explain(struct cli *cli, int argc, char **argv)
 static int run_batch(struct cli *cli, int argc, char **argv)
 {
     struct err err = {.code = 0};
-    struct args a;
+    struct policy_args a;
     FILE *in = stdin;
     int r;
 
-    if (!parse_args(cli, argc, argv, 0, 1, &a))
+    if (!policy_args_parse(cli, argc, argv, 0, 1, &a))
         return CLI_MISUSE;
     if (a.n_words == 1 && strcmp(a.words[0], "-") != 0) {
         in = fopen(a.words[0], "re");
@@ -417,6 +362,16 @@ static const struct cli_verb verbs[] = {
                 "what the zone's policy says to a call", run_eval},
         {"explain", "SOURCE TARGET SERVICE[+ARG] [--json]",
                 "every rule, and why it does or does not apply", run_explain},
+        {"diff", "OLD NEW [--json]",
+                "which calls two policy folders decide otherwise, all of the "
+                "zone's qubes, services and targets; ends with 1 when any",
+                policy_diff},
+        {"replay", "NEW [--log DIR] [--json]",
+                "which recorded calls would have gone otherwise under NEW",
+                policy_replay},
+        {"reach", "SOURCE TARGET [--service NAME] [--max-hops N] [--json]",
+                "can SOURCE ever get at TARGET, over calls of others too",
+                policy_reach},
         {"batch", "[FILE]", "JSON lines in, a decision a line out", run_batch},
         {"hash", "[DIR] [--json]",
                 "the digest that records and statements name", run_hash},

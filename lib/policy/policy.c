@@ -70,3 +70,15 @@ bool policy_rule_has_service(
     return of_rule == p->any ||
            of_rule == policy_words_find(&p->words, "", service);
 }
+
+void policy_rule_at(
+        const struct policy *p, size_t i, struct policy_rule_view *ret)
+{
+    const struct policy_rule *r = &p->rules[i];
+
+    *ret = (struct policy_rule_view){.file = r->file,
+            .text = r->text,
+            .line = r->line,
+            .service = p->words.words[r->service],
+            .argument = p->words.words[r->argument]};
+}

@@ -84,6 +84,16 @@ struct policy *policy_new_broken(const char *reason) MUST_CHECK;
 void policy_free(struct policy *p);
 void policy_free_ptr(struct policy **p);
 size_t policy_rule_count(const struct policy *p);
+
+/* A rule's words as they are compared; "*" for any. */
+struct policy_rule_view {
+    struct span file, text;
+    unsigned line;
+    struct span service, argument; /* argument with its '+' */
+};
+/* i: in the order in which rules are looked at. */
+void policy_rule_at(
+        const struct policy *p, size_t i, struct policy_rule_view *ret);
 /* The file of rule i, and whether it can match a request of service NAME. */
 struct span policy_rule_file(const struct policy *p, size_t i);
 bool policy_rule_has_service(
@@ -126,6 +136,9 @@ int policy_system_new_from_conf(const struct conf_qubes *qubes,
         struct policy_system **ret, struct err *err) MUST_CHECK;
 void policy_system_free(struct policy_system *s);
 void policy_system_free_ptr(struct policy_system **s);
+/* All of them, dom0 among them. */
+size_t policy_system_qubes(
+        const struct policy_system *s, const struct policy_qube **ret);
 /* By name, "uuid:U", or "@adminvm"; NULL when there is none. */
 const struct policy_qube *policy_system_find(
         const struct policy_system *s, struct span name);
@@ -172,6 +185,7 @@ struct policy_result {
     struct span requested;            /* normalised: "" is "@default" */
     struct span service;              /* NAME */
     struct span argument;             /* "+ARG", never empty */
+    size_t rule;                      /* 1 + its number; 0: none decided */
     struct span rule_file;            /* empty when no rule decided */
     unsigned rule_line;
     struct span user; /* empty: the target's default */

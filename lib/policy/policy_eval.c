@@ -145,6 +145,7 @@ static void allow(const struct policy_query *q, const struct policy_rule *rule,
 static void apply(const struct policy_query *q, const struct policy_rule *rule,
         struct policy_result *r)
 {
+    r->rule = (size_t)(rule - q->policy->rules) + 1;
     r->rule_file = rule->file;
     r->rule_line = rule->line;
     r->user = rule->user;

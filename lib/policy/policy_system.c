@@ -226,3 +226,10 @@ bool policy_qube_has_tag(const struct policy_qube *q, struct span tag)
     }
     return false;
 }
+
+size_t policy_system_qubes(
+        const struct policy_system *s, const struct policy_qube **ret)
+{
+    *ret = s->qubes;
+    return s->n_qubes;
+}

@@ -14,6 +14,15 @@ approve() {
 
 ok "signs before" sign work release artefact r.json
 
+mkdir other && printf '* * @anyvm @anyvm deny\n' >other/10.policy
+refuses "the log replayed under a policy that denies" \
+    "1 of 1 recorded calls would have gone otherwise" \
+    qair -z thin policy replay other
+refuses "and on the other side" "refused: denied by 10.policy:1" \
+    qair -z server policy replay other --log server
+ok "under its own policy all goes as it went" \
+    qair -z thin policy replay thin/policy.d
+
 echo 'this is no rule' >>thin/policy.d/30-sign.policy
 refuses "a policy with an error is not taken" "30-sign.policy:" \
     qair -z thin zone reload --policy

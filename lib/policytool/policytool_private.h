@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef QAIR_POLICYTOOL_PRIVATE_H
+#define QAIR_POLICYTOOL_PRIVATE_H
+
+#include "policytool.h"
+
+struct policytool_universe {
+    const struct policy *policy[2];
+    size_t n_policies;
+    const struct policy_system *system;
+    struct policytool_service *service;
+    size_t n_services;
+    const struct policy_qube *qube; /* sources */
+    size_t n_qubes;
+    struct span *target; /* that can be asked for */
+    size_t n_targets;
+    char **text; /* what spans point into */
+    size_t n_texts;
+};
+
+/* How many questions all of them are; ERR_LIMIT when too many. */
+int policytool_size(const struct policytool_universe *u, struct err *err);
+void policytool_ask(const struct policytool_universe *u, size_t policy,
+        size_t service, size_t source, size_t target,
+        struct policy_result *ret);
+
+#endif
