@@ -32,20 +32,22 @@ static void to_stderr(const char *line)
 static void format_line(const struct journal_decision *d, const char *service,
         const char *source, const char *target, char *ret, size_t cap)
 {
-    char chosen[NAME_SHOWN];
+    char chosen[NAME_SHOWN], relay[NAME_SHOWN];
 
     text_format_safe(d->chosen, chosen, sizeof(chosen));
-    (void)snprintf(ret, cap, "qrexec: %s: %s -> %s: %s%s%s%s: %s (request %s)",
-            service, source, target, d->only_asked_about ? "would be " : "",
+    text_format_safe(d->relay, relay, sizeof(relay));
+    (void)snprintf(ret, cap,
+            "qrexec: %s: %s -> %s: %s%s%s%s: %s (request %s%s%s)", service,
+            source, target, d->only_asked_about ? "would be " : "",
             d->allow ? "allowed" : "denied",
             d->allow && d->chosen.len ? " to " : "", d->allow ? chosen : "",
-            d->reason, d->request);
+            d->reason, d->request, d->relay.len ? ", by relay " : "", relay);
 }
 
-#define FIELD_MAX 512
+#define FIELD_MAX 1024
 
 struct fields {
-    char text[10][FIELD_MAX + SERVICE_SHOWN];
+    char text[10][FIELD_MAX + 32]; /* MESSAGE is the longest */
     struct iovec iov[10];
     int n;
 };
@@ -61,7 +63,8 @@ static void add(struct fields *f, const char *name, const char *value)
 void journal_decision(const struct journal_decision *d)
 {
     char source[NAME_SHOWN], target[NAME_SHOWN], service[SERVICE_SHOWN];
-    char rule[NAME_SHOWN + 16] = "", file[NAME_SHOWN], line[1024];
+    char rule[NAME_SHOWN + 16] = "", file[NAME_SHOWN], relay[NAME_SHOWN];
+    char line[1024];
     struct fields f = {.n = 0};
 
     text_format_safe(d->source, source, sizeof(source));
@@ -80,6 +83,8 @@ void journal_decision(const struct journal_decision *d)
     add(&f, "PRIORITY", "6");
     add(&f, "QREXEC_REQUEST", d->request);
     add(&f, "QREXEC_SOURCE", source);
+    text_format_safe(d->relay, relay, sizeof(relay));
+    add(&f, "QREXEC_RELAY", relay);
     add(&f, "QREXEC_TARGET", target);
     add(&f, "QREXEC_SERVICE", service);
     add(&f, "QREXEC_RESULT", d->allow ? "allow" : "deny");

@@ -32,6 +32,8 @@ struct client {
     char id[ID_MAX];
     char source[LIMIT_NAME_MAX + 64]; /* who is asked about, to count */
     char choice[QUESTION_ANSWER_MAX + 1];
+    char rule_file[64]; /* of the rule that asks, for the record */
+    unsigned rule_line;
     size_t len;
     uint8_t buf[POLICYLINE_REQUEST_MAX + 1];
 };

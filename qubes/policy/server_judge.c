@@ -20,10 +20,14 @@ void server_record(const struct client *c, const struct verdict *v, bool allow,
             .service = c->request.service,
             .allow = allow,
             .only_asked_about = c->request.just_evaluate,
+            .rule_file = span_str(c->rule_file),
+            .rule_line = c->rule_line,
             .reason = reason};
 
-    if (c->request.requested_source.len)
+    if (c->request.requested_source.len) {
+        d.relay = c->request.source;
         d.source = c->request.requested_source;
+    }
     if (v) {
         d.rule_file = v->result.rule_file;
         d.rule_line = v->result.rule_line;
@@ -115,6 +119,16 @@ static void notify(struct client *c, const struct verdict *v)
 
 /* ---- questions ---------------------------------------------------------- */
 
+/* No yes: the rule that asks is named, as one that denies would be. */
+static void refuse_asked(struct client *c, const char *what)
+{
+    char reason[ERR_MSG_MAX];
+
+    (void)snprintf(reason, sizeof(reason), "%s:%u asks: %s", c->rule_file,
+            c->rule_line, what);
+    server_refuse(c, NULL, reason);
+}
+
 static void on_answer(void *ctx, struct span answer, const struct err *err)
 {
     struct client *c = ctx;
@@ -123,14 +137,13 @@ static void on_answer(void *ctx, struct span answer, const struct err *err)
     c->question = NULL;
     c->server->n_questions--;
     if (err) {
-        server_refuse(c, NULL, err->msg);
+        refuse_asked(c, err->msg);
         return;
     }
     if (!verdict_parse_answer(answer, &choice)) {
-        server_refuse(c, NULL,
-                span_eq_str(answer, "deny") ? "denied by the person asked"
-                                            : "policy.Ask gave no answer that "
-                                              "is known");
+        refuse_asked(c, span_eq_str(answer, "deny")
+                                ? "denied by the person"
+                                : "policy.Ask gave no answer that is known");
         return;
     }
     memcpy(c->choice, choice.ptr, choice.len);
@@ -146,7 +159,7 @@ static const char *may_ask(const struct client *c, const struct verdict *v)
     unsigned of_source = 0;
 
     if (v->result.source->guivm.len == 0)
-        return "the rule asks, and the caller has no GuiVM to ask in";
+        return "the caller has no GuiVM to ask in";
     if (s->n_questions >= SERVER_QUESTIONS_MAX)
         return "too many questions are open";
     for (const struct client *o = s->clients; o; o = o->next)
@@ -166,16 +179,17 @@ static void ask(
 
     (void)snprintf(c->source, sizeof(c->source), "%.*s", (int)source->name.len,
             source->name.ptr);
+    (void)snprintf(c->rule_file, sizeof(c->rule_file), "%.*s",
+            (int)v->result.rule_file.len, v->result.rule_file.ptr);
+    c->rule_line = v->result.rule_line;
     why = may_ask(c, v);
+    if (!why && question_ask(s->event, &s->config->questions, source->guivm,
+                        "policy.Ask", verdict_question(v, info),
+                        s->config->ask_timeout_us, on_answer, c, &c->question,
+                        &err) < 0)
+        why = err.msg;
     if (why) {
-        server_refuse(c, v, why);
-        return;
-    }
-    if (question_ask(s->event, &s->config->questions, source->guivm,
-                "policy.Ask", verdict_question(v, info),
-                s->config->ask_timeout_us, on_answer, c, &c->question,
-                &err) < 0) {
-        server_refuse(c, v, err.msg);
+        refuse_asked(c, why);
         return;
     }
     s->n_questions++;

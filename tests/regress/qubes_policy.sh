@@ -206,6 +206,7 @@ check 'a tag never matches dom0' 'result=deny' work dom0 s.Tag
 check 'a tag matches a qube' 'target=work' gui work s.AnyVm
 check 'a type never matches dom0' 'result=deny' work dom0 s.Type
 check 'a relay speaks for its RemoteVM' 'policy_source=far' relay vault s.FromFar requested_source=far
+ok 'and the record names both' logged 's.FromFar: far -> vault: allowed to vault: .*, by relay relay\)$'
 check 'in dom0 too' 'policy_source=far' relay dom0 s.FromFar requested_source=far
 check 'nobody else does' 'reason=the caller is not the relay' work vault s.FromFar requested_source=far
 check 'nor a relay for what is no RemoteVM' 'reason=the caller is not the relay' relay vault s.AnyVm requested_source=work
@@ -280,25 +281,25 @@ ok 'in the words of Qubes' jq -e '.source == "work" and .service == "s.Ask" and
     (.targets | index("work") | not) and .icons.work == "appvm-red" and
     .icons["@dispvm:dvm"] == "dispvm-red"' "$dir/asked" > /dev/null
 printf 'deny' > "$dir/choice"
-check 'the person denies' 'reason=denied by the person asked' work vault s.Ask
+check 'the person denies' 'asks: denied by the person' work vault s.Ask
 printf 'allow:work' > "$dir/choice"
 check 'a choice that was not offered' "'work' is not among" work vault s.Ask
 printf 'allow:dom0' > "$dir/choice"
 check 'dom0 when it was not offered' "'dom0' is not among" work vault s.Ask
 printf 'yes please' > "$dir/choice"
-check 'no answer that is known' 'reason=policy.Ask gave no answer' work vault s.Ask
+check 'no answer that is known' 'asks: policy.Ask gave no answer' work vault s.Ask
 printf 'allow:%0200d' 1 > "$dir/choice"
-check 'an answer without end' 'reason=policy.Ask: the answer is over' work vault s.Ask
+check 'an answer without end' 'asks: policy.Ask: the answer is over' work vault s.Ask
 printf 'allow:vault' > "$dir/choice"
 echo 126 > "$dir/code"
-check 'the GuiVM refuses the question' 'reason=policy.Ask: qrexec-client ended with code 126' work vault s.Ask
+check 'the GuiVM refuses the question' 'asks: policy.Ask: qrexec-client ended with code 126' work vault s.Ask
 rm "$dir/code"
 printf 'allow:far' > "$dir/choice"
 check 'ask with a redirect to a remote: the decided one is called' 'service=t.Rpc+far+s.AskRem+' work vault s.AskRem
 printf 'allow:vault' > "$dir/choice"
 check 'a call from a RemoteVM is asked about in its relay'"'"'s GuiVM' 'policy_source=far' relay vault s.AskFar requested_source=far
 ok 'as a call of the RemoteVM' jq -e '.source == "far"' "$dir/asked" > /dev/null
-check 'a caller without a GuiVM' 'reason=the rule asks, and the caller has no GuiVM' gui vault s.Ask
+check 'a caller without a GuiVM' 'reason=30-user.policy:11 asks: the caller has no GuiVM' gui vault s.Ask
 timeout 20 "$usock" --serve "$dir/rpc/policy.Ask" allow:vault &
 for _ in $(seq 200); do [ -S "$dir/rpc/policy.Ask" ] && break; sleep 0.02; done
 check 'dom0 as the GuiVM is asked by its socket' 'target=vault' local vault s.Ask
@@ -481,7 +482,7 @@ wait "$daemon_pid"
 : > "$dir/log"
 start --ask-timeout 1
 touch "$dir/answer-never"
-check 'a question has its time' 'reason=policy.Ask: no answer in time' work vault s.Ask
+check 'a question has its time' 'reason=30-user.policy:11 asks: policy.Ask: no answer in time' work vault s.Ask
 "$daemon" --ask-timeout x > "$dir/answer" 2>&1
 ok 'a bad value is misuse' [ $? -eq 2 ]
 "$daemon" --bogus > "$dir/answer" 2>&1
