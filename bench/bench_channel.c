@@ -72,7 +72,7 @@ static void ask(struct caller *c)
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
         ends_die("socketpair");
     c->asked = ends_seconds();
-    if (channel_call(c->ch, SPAN_OF(envelope), fds[0], &t, &stream) != 0)
+    if (channel_call(c->ch, SPAN_OF(envelope), fds[0], 0, &t, &stream) != 0)
         ends_die("call");
     (void)close(fds[1]);
 }

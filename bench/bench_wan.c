@@ -191,7 +191,7 @@ static double ask_all(struct calls *c)
         uint32_t stream;
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 ||
                 write(fds[1], question, QUESTION) != QUESTION ||
-                channel_call(c->ch, SPAN_OF(envelope), fds[0], &t, &stream))
+                channel_call(c->ch, SPAN_OF(envelope), fds[0], 0, &t, &stream))
             ends_die("call");
         (void)shutdown(fds[1], SHUT_WR);
         c->fds[i] = fds[1];

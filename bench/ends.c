@@ -272,7 +272,7 @@ _Noreturn static void channel_end(int side, int tcp, int fd)
         channel_run(ch, &t);
         if (side == 0 && e.open && !e.served) {
             e.served = true;
-            if (channel_call(ch, span_str("envelope"), fd, &t, &stream) != 0)
+            if (channel_call(ch, span_str("envelope"), fd, 0, &t, &stream) != 0)
                 ends_die("call");
         }
     }

@@ -118,6 +118,7 @@ static void on_opened(struct role *r, const struct role_msg *answer, void *user)
 void step_open(struct call *c)
 {
     const struct msg_open m = {.zone = span_str(c->zone),
+            .source = span_str(c->source_name),
             .deadline = c->deadline,
             .envelope = buf_span(&c->envelope)};
     struct role_request q = {.to = MSG_ROLE_NETD,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "netd.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,11 +28,14 @@ static void refuse(struct netd *d, struct call *c, int code, const char *where,
 static void send_call(struct netd *d, struct call *c, struct conn *via)
 {
     struct channel_time now = netd_now();
-    int rc = channel_call(
-            via->ch, buf_span(&c->envelope), c->fd, &now, &c->stream);
+    int rc = channel_call(via->ch, buf_span(&c->envelope), c->fd, c->source,
+            &now, &c->stream);
 
     if (rc == ERR_LIMIT) {
-        refuse(d, c, rc, "netd", "the channel carries too many calls");
+        char why[NETD_TEXT_MAX];
+        (void)snprintf(why, sizeof(why), "limit: %u calls in flight to zone %s",
+                CHANNEL_STREAMS_MAX, c->zone);
+        refuse(d, c, rc, "netd", why);
         return;
     }
     if (rc != 0) {
@@ -44,6 +48,15 @@ static void send_call(struct netd *d, struct call *c, struct conn *via)
     buf_fini(&c->envelope);
 }
 
+/* The caller went before its call was sent: then it never is. */
+static bool is_abandoned(const struct call *c)
+{
+    struct pollfd p = {.fd = c->fd};
+
+    return c->conn == 0 && poll(&p, 1, 0) == 1 &&
+           (p.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 void call_send_waiting(struct conn *via)
 {
     struct netd *d = via->d;
@@ -51,7 +64,9 @@ void call_send_waiting(struct conn *via)
 
     while (c != NULL) {
         struct call *next = TAILQ_NEXT(c, entry);
-        if (c->conn == 0 && strcmp(c->zone, via->peer->zone) == 0)
+        if (is_abandoned(c))
+            refuse(d, c, ERR_PEER, "netd", "the caller went");
+        else if (c->conn == 0 && strcmp(c->zone, via->peer->zone) == 0)
             send_call(d, c, via);
         c = next;
     }
@@ -81,6 +96,29 @@ bool call_is_waiting(const struct netd *d, const char *zone)
     return false;
 }
 
+/* Two names with one number would share a limit, and nothing else. */
+static uint64_t source_number(struct span source)
+{
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    uint64_t n;
+
+    crypto_sha256(source, digest);
+    memcpy(&n, digest, sizeof(n));
+    return n;
+}
+
+static unsigned calls_of(
+        const struct netd *d, struct span zone, struct span source)
+{
+    uint64_t number = source_number(source);
+    const struct call *c;
+    unsigned n = conn_calls_to(d, zone, number);
+
+    TAILQ_FOREACH (c, &d->calls, entry)
+        n += c->conn == 0 && c->source == number && span_eq_str(zone, c->zone);
+    return n;
+}
+
 static int check_open(
         const struct netd *d, const struct msg_open *o, struct err *err)
 {
@@ -97,7 +135,14 @@ static int check_open(
     if (o->deadline <= role_now())
         return err_set(err, ERR_TIMEOUT, "the call's deadline has passed");
     if (d->n_calls >= NETD_CALLS_MAX)
-        return err_set(err, ERR_LIMIT, "too many calls are waiting");
+        return err_set(err, ERR_LIMIT, "limit: %d calls wait in this zone",
+                NETD_CALLS_MAX);
+    if (calls_of(d, o->zone, o->source) >= NETD_SOURCE_CALLS_MAX)
+        return err_set(err, ERR_LIMIT,
+                "limit: %d calls in flight of %.*s to zone %.*s",
+                NETD_SOURCE_CALLS_MAX, (int)o->source.len,
+                (const char *)o->source.ptr, (int)o->zone.len,
+                (const char *)o->zone.ptr);
     return 0;
 }
 
@@ -137,6 +182,7 @@ void call_on_open(struct role *r, const struct role_msg *m)
     if (buf_ok(&c->envelope, NULL) != 0)
         role_fatal(r, "out of memory");
     memcpy(c->zone, o->zone.ptr, o->zone.len); /* a name of the pack fits */
+    c->source = source_number(o->source);
     c->fd = TAKE_FD(m->fds->fd[0]);
     c->deadline_ms = mono_deadline(o->deadline);
     c->give_up_ms = earlier(c->deadline_ms, netd_now().mono_ms + NETD_WAIT_MS);
@@ -173,9 +219,13 @@ static void expire(struct netd *d, struct call *c)
 {
     struct channel_time now = netd_now();
     struct conn *via = conn_find(d, c->conn);
+    const char *why = dial_failure(d, c->zone);
+    char text[2 * NETD_TEXT_MAX];
 
+    (void)snprintf(text, sizeof(text), "no channel to zone %s in time%s%s",
+            c->zone, *why != '\0' ? "; last attempt: " : "", why);
     if (c->conn == 0 || via == NULL)
-        refuse(d, c, ERR_TIMEOUT, "netd", "no channel to the zone in time");
+        refuse(d, c, ERR_TIMEOUT, "netd", text);
     else /* answers the call, and with that frees it */
         channel_call_cancel(via->ch, c->stream, ERR_TIMEOUT,
                 "the other zone did not answer in time", &now);
@@ -188,7 +238,9 @@ void call_tick(struct netd *d)
 
     while (c != NULL) {
         struct call *next = TAILQ_NEXT(c, entry);
-        if (now >= c->give_up_ms)
+        if (is_abandoned(c))
+            refuse(d, c, ERR_PEER, "netd", "the caller went");
+        else if (now >= c->give_up_ms)
             expire(d, c);
         c = next;
     }
@@ -229,9 +281,17 @@ void call_incoming(
 {
     struct channel_time now = netd_now();
     struct netd *d = c->d;
-    struct ask *a = calloc(1, sizeof(*a));
+    char limit[NETD_TEXT_MAX];
+    struct ask *a;
     int fds[2];
 
+    if (conn_limit(c, limit)) {
+        (void)channel_call_refuse(
+                c->ch, stream, span_str("netd"), span_str(limit), &now);
+        record_limit(c, limit);
+        return;
+    }
+    a = calloc(1, sizeof(*a));
     if (a == NULL ||
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
         free(a);

@@ -79,11 +79,40 @@ static int find_address(struct netd *d, const char *zone, struct conf_addr *ret,
 
 static void failed(struct peer *p)
 {
+    uint32_t jitter;
+
     p->backoff_ms =
             p->backoff_ms == 0 ? NETD_BACKOFF_MIN_MS : 2 * p->backoff_ms;
     if (p->backoff_ms > NETD_BACKOFF_MAX_MS)
         p->backoff_ms = NETD_BACKOFF_MAX_MS;
-    p->next_dial_ms = netd_now().mono_ms + p->backoff_ms;
+    crypto_random((uint8_t *)&jitter, sizeof(jitter));
+    p->next_dial_ms =
+            netd_now().mono_ms + p->backoff_ms - jitter % (p->backoff_ms / 2);
+}
+
+/* The line failed, and may be back soon; what a side said stays said. */
+static bool may_pass(int code)
+{
+    return code == ERR_IO || code == ERR_TIMEOUT;
+}
+
+const char *dial_failure(struct netd *d, const char *zone)
+{
+    const struct peer *p = peer_find(d, zone);
+
+    return p != NULL ? p->failure : "";
+}
+
+void dial_bar(struct netd *d, const char *zone)
+{
+    peer_get(d, zone)->barred_ms = netd_now().mono_ms + NETD_PENALTY_MS;
+}
+
+bool dial_is_barred(struct netd *d, const char *zone)
+{
+    const struct peer *p = peer_find(d, zone);
+
+    return p != NULL && netd_now().mono_ms < p->barred_ms;
 }
 
 static void dial(struct netd *d, struct peer *p)
@@ -97,6 +126,9 @@ static void dial(struct netd *d, struct peer *p)
     if (p->conn != NULL)
         return;
     failed(p);
+    (void)snprintf(p->failure, sizeof(p->failure), "%s", err.msg);
+    if (may_pass(err.code))
+        return;
     (void)snprintf(reason, sizeof(reason), "zone %s: %s", p->zone, err.msg);
     call_refuse_waiting(d, p->zone, err.code, "netd", reason);
 }
@@ -121,6 +153,7 @@ void dial_for(struct netd *d, const char *zone)
 void dial_opened(struct conn *c)
 {
     c->peer->backoff_ms = 0;
+    c->peer->failure[0] = '\0';
     if (c->retire_s == 0)
         c->retire_s = retire_at(c);
     if (c->peer->conn == c)
@@ -135,9 +168,11 @@ void dial_closed(struct conn *c, int code, const char *reason)
     if (p->conn != c)
         return;
     p->conn = NULL;
-    if (c->recorded)
-        return; /* calls that wait now came later: dialled anew */
     failed(p);
+    (void)snprintf(p->failure, sizeof(p->failure), "%s", reason);
+    /* Calls that wait now came later, or the line was not there. */
+    if (c->recorded || may_pass(code))
+        return;
     (void)snprintf(
             text, sizeof(text), "channel to zone %s: %s", p->zone, reason);
     call_refuse_waiting(

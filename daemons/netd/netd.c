@@ -156,6 +156,8 @@ static bool put_conn(struct json_t *array, const struct conn *c)
                    o, "age", (netd_now().mono_ms - st.since_ms) / 1000) &&
            statement_put_u64(o, "attestations", st.rounds) &&
            statement_put_u64(o, "streams", st.streams) &&
+           statement_put_u64(o, "roundTripMs", st.rtt_ms) &&
+           statement_put_u64(o, "bytesUnread", st.held) &&
            statement_put_u64(o, "bytesIn", st.bytes_in) &&
            statement_put_u64(o, "bytesOut", st.bytes_out);
 }

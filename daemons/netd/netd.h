@@ -35,15 +35,27 @@
 #define NETD_STRANGERS_PER_ADDR_MAX 16
 /* Accepted channels of one proved zone: a new one after a crash, and room. */
 #define NETD_PER_PEER_MAX 4
+/* Calls in flight of one proved zone over all its channels (Qubes has 256 data
+ * ports for a qube), and what they may make this process hold. */
+#define NETD_PEER_CALLS_MAX 256
+#define NETD_PEER_HELD_MAX  (128u << 20)
+/* Calls in flight of one qube to one zone: half of what a channel carries. */
+#define NETD_SOURCE_CALLS_MAX (CHANNEL_STREAMS_MAX / 2)
+/* A zone that broke a limit of the channel comes back after this. */
+#define NETD_PENALTY_MS 10000
 /* All channels, both directions: two for each zone. */
 #define NETD_CONNS_MAX (2 * LIMIT_ZONES_MAX)
 /* Accepted connections that wait for the own certificate. */
 #define NETD_PARKED_MAX 16
 /* Calls that wait for a channel or for the far side's answer. */
 #define NETD_CALLS_MAX LIMIT_CALLS_MAX
-/* A call waits this long for a channel: TCP, TLS and two quotes fit. */
-#define NETD_WAIT_MS 30000
-/* Between two attempts to reach a zone: doubled up to the second. */
+/* A call waits this long for a channel, or to its deadline if that is sooner:
+ * as long as Qubes waits for a qube.  A partition of 20 s fits, and so do TCP,
+ * TLS and two quotes. */
+#define NETD_WAIT_MS 60000
+/* Between two attempts to reach a zone: doubled up to the second; a random part
+ * of up to a half is left out, so that zones that lost one peer at once do not
+ * come back at once. */
 #define NETD_BACKOFF_MIN_MS 250
 #define NETD_BACKOFF_MAX_MS 15000
 /* keyd is asked for a certificate at most this often. */
@@ -93,14 +105,17 @@ struct peer {
     struct conn *conn; /* open or on its way; not a retiring one */
     uint64_t next_dial_ms;
     unsigned backoff_ms;
+    uint64_t barred_ms; /* an accepted channel of it flooded: until then */
+    char failure[NETD_TEXT_MAX]; /* of the last attempt to reach it */
 };
 TAILQ_HEAD(peers, peer);
 
-/* A call of calld that waits for a channel or for the far side. */
+/* A call of calld: waits for a channel, for the far side, or is under way. */
 struct call {
     TAILQ_ENTRY(call) entry;
     struct role_ticket ticket;
     char zone[LIMIT_ZONE_NAME_MAX + 1];
+    uint64_t source;     /* who calls, as a number: channel.h */
     struct buf envelope; /* until it is sent */
     int fd;              /* until it is sent */
     uint64_t conn;       /* serial once sent, 0 before */
@@ -194,6 +209,12 @@ void conn_check_pack(struct netd *d);
 /* All of them: this zone cannot prove itself any more. */
 void conn_end_all(struct netd *d, const char *where, const char *reason);
 void conn_tick(struct netd *d);
+/* Calls of this zone's source in flight to that zone, on any channel. */
+unsigned conn_calls_to(const struct netd *d, struct span zone, uint64_t source);
+/* The limit that the newest call of c's peer breaks; false: none. */
+bool conn_limit(const struct conn *c, char ret[static NETD_TEXT_MAX]);
+/* A channel that the zone dialled is open: is each former one still alive? */
+void conn_probe_former(struct conn *c);
 
 /* ---- attest.c -------------------------------------------------------- */
 
@@ -211,6 +232,11 @@ void dial_for(struct netd *d, const char *zone);
 void dial_opened(struct conn *c);
 /* ... or ended. */
 void dial_closed(struct conn *c, int code, const char *reason);
+/* Why the last attempt to reach the zone failed; "" when it did not. */
+const char *dial_failure(struct netd *d, const char *zone);
+/* An accepted channel of the zone broke a limit: none for a while. */
+void dial_bar(struct netd *d, const char *zone);
+bool dial_is_barred(struct netd *d, const char *zone);
 /* No channel can be made now: why stands in cert_where and cert_reason. */
 void dial_refused(struct netd *d);
 void dial_tick(struct netd *d);
@@ -238,6 +264,8 @@ void call_tick(struct netd *d);
 void record_accepted(struct conn *c, unsigned round);
 /* The channel is over; code and reason as the room gave them. */
 void record_closed(struct conn *c, int code, const char *reason);
+/* A call of the peer that a limit refuses: a line of the log, bounded. */
+void record_limit(struct conn *c, const char *limit);
 /* A connection that got no channel at all. */
 void record_refused(struct netd *d, const char *peer, const char *reason);
 

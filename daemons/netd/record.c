@@ -42,6 +42,8 @@ static void on_appended(struct role *r, const struct role_msg *m, void *user)
             c->recorded = true;
             if (c->peer != NULL)
                 dial_opened(c);
+            else
+                conn_probe_former(c);
         }
     }
     free(a);
@@ -153,6 +155,16 @@ void record_closed(struct conn *c, int code, const char *reason)
         /* An address that does not answer is no channel refused. */
         refuse(c->d, &s, own ? c->reason : reason);
     }
+}
+
+void record_limit(struct conn *c, const char *limit)
+{
+    struct netd *d = c->d;
+
+    if (!may_record_refusal(d))
+        return;
+    role_log(d->role, "call of zone %s (%s) refused: %s", channel_peer(c->ch),
+            c->addr, limit);
 }
 
 void record_refused(struct netd *d, const char *peer, const char *reason)

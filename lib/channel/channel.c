@@ -40,6 +40,7 @@ static struct channel *channel_new(struct channel_context *c, int fd,
     ch->ops = ops;
     ch->arg = arg;
     ch->now = *now;
+    ch->probe_end_ms = UINT64_MAX;
     ch->since_ms = ch->rx_ms = ch->tx_ms = now->mono_ms;
     ch->dialled = peer != NULL;
     ch->fd = -1;
@@ -112,6 +113,16 @@ void channel_free(struct channel *ch)
 int channel_fd(const struct channel *ch)
 {
     return ch->epoll;
+}
+
+void channel_probe(struct channel *ch, const struct channel_time *now)
+{
+    ch->now = *now;
+    if (ch->state != CHANNEL_OPEN || ch->probe_end_ms != UINT64_MAX)
+        return;
+    ch->probe_end_ms = now->mono_ms + CHANNEL_PROBE_MS;
+    channel_h2_ping(ch);
+    channel_io_wake(ch);
 }
 
 void channel_close(struct channel *ch, int code, const char *reason)

@@ -61,8 +61,10 @@
 #define CHANNEL_STALL_MS 45000
 /* A call whose envelope has not arrived, on the server. */
 #define CHANNEL_ENVELOPE_MS 10000
-#define CHANNEL_WHERE_MAX   64
-#define CHANNEL_REASON_MAX  200
+/* ... and sooner when its user has reason to ask. */
+#define CHANNEL_PROBE_MS   5000
+#define CHANNEL_WHERE_MAX  64
+#define CHANNEL_REASON_MAX 200
 
 /* Both clocks, read by the caller: monotonic for timers, unix for validity. */
 struct channel_time {
@@ -174,11 +176,15 @@ int channel_round_cannot(struct channel *ch, enum channel_reason why,
 /*
  * Opens a call: the envelope goes first, then the bytes of fd, a stream socket
  * that is taken on success; what the peer sends is written to it.  A half
- * close on one side is a half close on the other; a reset is a close.
- * ERR_LIMIT when there are CHANNEL_STREAMS_MAX, ERR_STATE when not open.
+ * close on one side is a half close on the other; a reset is a close.  source
+ * is the user's number for who calls: channel_calls counts by it.  ERR_LIMIT
+ * when there are CHANNEL_STREAMS_MAX, ERR_STATE when not open.
  */
 int channel_call(struct channel *ch, struct span envelope, int fd,
-        const struct channel_time *now, uint32_t *ret_stream) MUST_CHECK;
+        uint64_t source, const struct channel_time *now, uint32_t *ret_stream)
+        MUST_CHECK;
+/* Calls of this source that are not over. */
+unsigned channel_calls(const struct channel *ch, uint64_t source);
 /* Ends a call of either direction, answered or not (deadline passed). */
 void channel_call_cancel(struct channel *ch, uint32_t stream, int code,
         const char *reason, const struct channel_time *now);
@@ -188,6 +194,9 @@ int channel_call_serve(struct channel *ch, uint32_t stream, int fd,
 /* Text is cut to the maxima above and made printable. */
 int channel_call_refuse(struct channel *ch, uint32_t stream, struct span where,
         struct span reason, const struct channel_time *now);
+/* Is the peer still there?  Ends the channel if nothing comes of it within
+ * CHANNEL_PROBE_MS; does nothing before it is open. */
+void channel_probe(struct channel *ch, const struct channel_time *now);
 /* Ends the channel: cuts all streams, then ops.closed. */
 void channel_close(struct channel *ch, int code, const char *reason);
 

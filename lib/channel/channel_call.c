@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 
 int channel_call(struct channel *ch, struct span envelope, int fd,
-        const struct channel_time *now, uint32_t *ret_stream)
+        uint64_t source, const struct channel_time *now, uint32_t *ret_stream)
 {
     uint8_t prefix[4];
     struct wire_writer w = wire_writer_of(prefix, sizeof(prefix));
@@ -19,6 +19,7 @@ int channel_call(struct channel *ch, struct span envelope, int fd,
     s = channel_stream_new(ch, CHANNEL_STREAM_CALL_OUT);
     if (s == NULL)
         return ERR_MEMORY;
+    s->source = source;
     wire_put_u32be(&w, (uint32_t)envelope.len);
     buf_append(&s->head, SPAN_OF(prefix));
     buf_append(&s->head, envelope);
@@ -34,6 +35,17 @@ int channel_call(struct channel *ch, struct span envelope, int fd,
     *ret_stream = (uint32_t)s->id;
     channel_io_wake(ch);
     return 0;
+}
+
+unsigned channel_calls(const struct channel *ch, uint64_t source)
+{
+    const struct channel_stream *s;
+    unsigned n = 0;
+
+    TAILQ_FOREACH (s, &ch->streams, link)
+        n += s->kind == CHANNEL_STREAM_CALL_OUT && s->source == source &&
+             !s->gone;
+    return n;
 }
 
 static struct channel_stream *incoming(struct channel *ch, uint32_t stream)

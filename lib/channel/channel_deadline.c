@@ -40,6 +40,7 @@ uint64_t channel_deadline(const struct channel *ch)
                     (ch->dialled && !ch->attesting ? 1 : 2) * ch->interval_ms);
     due = earlier(due,
             ch->rx_ms + (ch->ping_sent ? CHANNEL_STALL_MS : CHANNEL_PING_MS));
+    due = earlier(due, ch->probe_end_ms);
     if (channel_io_has_output(ch))
         due = earlier(due, ch->tx_ms + CHANNEL_STALL_MS);
     TAILQ_FOREACH (s, &ch->streams, link)
@@ -56,6 +57,8 @@ static void open_timers(struct channel *ch)
         channel_end(ch, ERR_TIMEOUT, "a channel certificate expired");
     else if (now >= ch->attested_ms + 2 * ch->interval_ms)
         channel_end(ch, ERR_TIMEOUT, "no fresh evidence in two intervals");
+    else if (now >= ch->probe_end_ms)
+        channel_end(ch, ERR_TIMEOUT, "peer does not answer, and has a new one");
     else if (now >= ch->rx_ms + CHANNEL_STALL_MS)
         channel_end(ch, ERR_TIMEOUT, "peer is silent");
     else if (channel_io_has_output(ch) && now >= ch->tx_ms + CHANNEL_STALL_MS)

@@ -134,6 +134,7 @@ void channel_io_read(struct channel *ch)
         if (len > 0) {
             ch->rx_ms = ch->now.mono_ms;
             ch->ping_sent = false;
+            ch->probe_end_ms = UINT64_MAX;
             take_bytes(ch, SPAN(bytes, len));
         }
     }

@@ -58,6 +58,7 @@ struct channel_stream {
     struct channel *ch;
     int32_t id;
     enum channel_stream_kind kind;
+    uint64_t source; /* of a call out: whose */
     int fd;          /* the local party, or -1 */
     struct buf head; /* length and envelope: to be sent, or as it comes in */
     size_t head_sent;
@@ -125,6 +126,7 @@ struct channel {
     uint64_t rtt_ms;
     bool rekey;
     bool ping_sent;
+    uint64_t probe_end_ms; /* channel_probe: give up then; UINT64_MAX: no */
     uint64_t bytes_in;
     uint64_t bytes_out;
 

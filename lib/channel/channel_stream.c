@@ -48,6 +48,9 @@ static void close_fd(struct channel_stream *s)
     (void)epoll_ctl(s->ch->epoll, EPOLL_CTL_DEL, s->fd, NULL);
     /* And it would keep the other end waiting. */
     (void)shutdown(s->fd, SHUT_RDWR);
+    /* And a party that holds it only to watch must not keep the end from the
+     * one that waits for it. */
+    (void)shutdown(s->fd, SHUT_RDWR);
     (void)close(s->fd);
     s->fd = -1;
 }

@@ -120,7 +120,10 @@ static int result(struct channel_tls *t, int n, int saved_errno,
     }
     if (e == SSL_ERROR_SYSCALL && saved_errno != 0) {
         ERR_clear_error();
-        return err_set(err, ERR_PEER, "%s: %s", what, strerror(saved_errno));
+        return err_set(err,
+                saved_errno == ECONNRESET || saved_errno == EPIPE ? ERR_PEER
+                                                                  : ERR_IO,
+                "%s: %s", what, strerror(saved_errno));
     }
     return channel_tls_error(err, ERR_PEER, what);
 }

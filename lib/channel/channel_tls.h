@@ -18,7 +18,8 @@ void channel_tls_free(struct channel_tls *t);
 
 /*
  * These return 0, ERR_STATE (not now: wait until the socket is readable, or
- * writable if channel_tls_wants_write), or the end of the connection.
+ * writable if channel_tls_wants_write), or the end of the connection: ERR_IO
+ * when the network ended it, others when the peer or this side did.
  */
 int channel_tls_handshake(
         struct channel_tls *t, uint64_t unix_s, struct err *err) MUST_CHECK;

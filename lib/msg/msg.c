@@ -144,9 +144,9 @@ static const struct shape evidence_get = {
 };
 
 static const struct shape open_call = {
-        .n = 3,
-        .field = {TEXT(msg_open, zone), U64(msg_open, deadline),
-                BLOB(msg_open, envelope)},
+        .n = 4,
+        .field = {TEXT(msg_open, zone), TEXT(msg_open, source),
+                U64(msg_open, deadline), BLOB(msg_open, envelope)},
 };
 
 static const struct shape incoming = {

@@ -241,6 +241,7 @@ struct msg_evidence_get {
 
 struct msg_open {
     struct span zone;
+    struct span source; /* whose call it is here; netd counts by it */
     uint64_t deadline;
     struct span envelope;
 };

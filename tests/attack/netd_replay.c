@@ -9,16 +9,17 @@
 
 /* The linker's names (--wrap) for the room's function and its replacement. */
 int __real_channel_call(struct channel *ch, struct span envelope, int fd,
-        const struct channel_time *now, uint32_t *ret_stream);
+        uint64_t source, const struct channel_time *now, uint32_t *ret_stream);
 int __wrap_channel_call(struct channel *ch, struct span envelope, int fd,
-        const struct channel_time *now, uint32_t *ret_stream);
+        uint64_t source, const struct channel_time *now, uint32_t *ret_stream);
 
 static struct buf first = {.cap = LIMIT_LOG_ENTRY_MAX};
 
 int __wrap_channel_call(struct channel *ch, struct span envelope, int fd,
-        const struct channel_time *now, uint32_t *ret_stream)
+        uint64_t source, const struct channel_time *now, uint32_t *ret_stream)
 {
     if (first.len == 0)
         buf_append(&first, envelope);
-    return __real_channel_call(ch, buf_span(&first), fd, now, ret_stream);
+    return __real_channel_call(
+            ch, buf_span(&first), fd, source, now, ret_stream);
 }

@@ -293,7 +293,7 @@ int fixture_call(struct fixture *f, const char *envelope, uint32_t *ret_id)
 
     assert_int_equal(
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    assert_int_equal(channel_call(f->client.ch, span_str(envelope), fds[0],
+    assert_int_equal(channel_call(f->client.ch, span_str(envelope), fds[0], 7,
                              &f->now, ret_id),
             0);
     return fds[1];

@@ -107,12 +107,13 @@ static void no_call_before_the_record_is_durable(void **state)
     assert_false(fixture_is_open(&f.client));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     assert_int_equal(
-            channel_call(f.client.ch, span_str("e"), fds[0], &f.now, &id),
+            channel_call(f.client.ch, span_str("e"), fds[0], 7, &f.now, &id),
             ERR_STATE);
     assert_int_equal(channel_round_confirm(f.client.ch, &f.now), 0);
     fixture_pump(&f);
     assert_int_equal(
-            channel_call(f.client.ch, span_str("e"), fds[0], &f.now, &id), 0);
+            channel_call(f.client.ch, span_str("e"), fds[0], 7, &f.now, &id),
+            0);
     fixture_pump(&f);
     assert_int_equal(f.server.incoming, 1);
     (void)close(fds[1]);
@@ -670,7 +671,7 @@ static void more_calls_than_allowed_are_refused_locally(void **state)
     assert_int_equal(f.server.incoming, CHANNEL_STREAMS_MAX);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     assert_int_equal(
-            channel_call(f.client.ch, span_str("e"), fds[0], &f.now, &id),
+            channel_call(f.client.ch, span_str("e"), fds[0], 7, &f.now, &id),
             ERR_LIMIT);
     (void)close(fds[0]);
     (void)close(fds[1]);

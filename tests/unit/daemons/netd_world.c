@@ -121,6 +121,8 @@ static void play_calld(struct zone *z, uint16_t type, void *body, uint32_t id,
         (void)snprintf(z->envelope, sizeof(z->envelope), "%.*s/%.*s",
                 (int)in->zone.len, (const char *)in->zone.ptr,
                 (int)in->envelope.len, (const char *)in->envelope.ptr);
+        if (z->hold_calls)
+            return;
         if (z->refuse_calls) {
             refuse(z->link[CALLD], id, "policy of zone server", "denied");
             return;
@@ -294,13 +296,17 @@ void world_start(struct world *w, struct zone *z, unsigned reattest_s)
     assert_int_equal(driver_get(z->d.control, &any, NULL, NULL), MSG_READY);
 }
 
+/* Port 0 the first time; later the same. */
 static void make_listener(struct world *w)
 {
-    struct sockaddr_in a = {
-            .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+            .sin_port = htons(w->port),
+            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(a);
+    const int one = 1;
 
     w->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    (void)setsockopt(w->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     assert_int_equal(bind(w->listener, (struct sockaddr *)&a, sizeof(a)), 0);
     assert_int_equal(listen(w->listener, 64), 0);
     assert_int_equal(getsockname(w->listener, (struct sockaddr *)&a, &len), 0);
@@ -334,6 +340,27 @@ struct world *world_new(unsigned reattest_s)
     return w;
 }
 
+void world_lose_server(struct world *w)
+{
+    (void)close(w->listener);
+    driver_stop(&w->server.d); /* the last holder of the listening socket */
+    for (size_t i = 0; i < LINKS; i++) {
+        (void)close(w->server.link[i]);
+        w->server.link[i] = -1;
+    }
+    w->listener = -1;
+}
+
+void world_restart_server(struct world *w)
+{
+    int dir = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    (void)unlinkat(dir, "server", 0);
+    (void)close(dir);
+    make_listener(w);
+    world_start(w, &w->server, 300);
+}
+
 static void zone_fini(struct zone *z)
 {
     driver_stop(&z->d);
@@ -362,7 +389,9 @@ void world_free(struct world *w)
 int world_call(struct world *w, const char *zone, const char *envelope)
 {
     struct msg_open o = {.zone = span_str(zone),
-            .deadline = (uint64_t)time(NULL) + 60,
+            .source = span_str(w->source != NULL ? w->source : "work"),
+            .deadline = (uint64_t)time(NULL) +
+                        (w->deadline_s != 0 ? w->deadline_s : 60),
             .envelope = span_str(envelope)};
     int fds[2];
 

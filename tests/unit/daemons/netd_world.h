@@ -30,6 +30,7 @@ struct zone {
     bool log_full;     /* logd */
     bool log_slow;     /* logd keeps the request */
     bool refuse_calls; /* calld */
+    bool hold_calls;   /* calld decides later */
     bool mute_attestd;
     bool broken_pack; /* at start */
     /* what happened */
@@ -52,9 +53,15 @@ struct world {
     struct crypto_key *server_owner; /* put back at the end */
     uint16_t port;
     int listener;
-    char dir[32]; /* of the admin sockets */
+    char dir[32];        /* of the admin sockets */
+    const char *source;  /* of the calls; NULL: work */
+    unsigned deadline_s; /* of the calls; 0: 60 */
 };
 
+/* The server's machine is gone: nothing listens there, and nobody answers. */
+void world_lose_server(struct world *w);
+/* It is back, at the same address. */
+void world_restart_server(struct world *w);
 struct world *world_new(unsigned reattest_s);
 /* The same in two steps: prepare, set knobs, start each zone. */
 struct world *world_prepare(void);

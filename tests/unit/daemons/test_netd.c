@@ -296,23 +296,98 @@ static void broken_pack_is_not_used(void **state)
     world_free(w);
 }
 
-static void peer_that_is_not_there_is_a_quick_refusal(void **state)
+/* Nothing listens there.  The call waits as long as it may, and then tells
+ * what stood in its way. */
+static void call_to_a_peer_that_is_not_there_ends_with_its_deadline(
+        void **state)
 {
     struct world *w = world_new(300);
     (void)state;
 
-    (void)close(w->listener);
-    driver_stop(&w->server.d); /* the last holder of the listening socket */
-    for (size_t i = 0; i < LINKS; i++) {
-        (void)close(w->server.link[i]);
-        w->server.link[i] = -1;
-    }
+    world_lose_server(w);
+    w->deadline_s = 3;
     int fd = world_call(w, "server", "envelope");
+    assert_true(world_serve(w, 1000));
+    assert_int_equal(w->thin.answers, 0);
     world_serve_until(w, &w->thin.answers, 1);
     assert_int_equal(w->thin.answer, MSG_REFUSED);
+    assert_string_equal(w->thin.where, "netd");
+    assert_non_null(strstr(w->thin.reason, "no channel to zone server"));
     assert_non_null(strstr(w->thin.reason, "refused"));
     (void)close(fd);
-    w->listener = -1;
+    world_free(w);
+}
+
+static void call_waits_for_a_peer_that_comes_back(void **state)
+{
+    struct world *w = world_new(300);
+    (void)state;
+
+    world_lose_server(w);
+    int gone = world_call(w, "server", "gone");
+    int fd = world_call(w, "server", "envelope");
+    assert_true(world_serve(w, 1000));
+    assert_int_equal(w->thin.answers, 0);
+    /* A caller that gives up has its call neither kept nor sent later. */
+    (void)close(gone);
+    world_serve_until(w, &w->thin.answers, 1);
+    assert_int_equal(w->thin.answer, MSG_REFUSED);
+    assert_string_equal(w->thin.reason, "the caller went");
+    world_restart_server(w);
+    world_serve_until(w, &w->thin.answers, 2);
+    assert_int_equal(w->thin.answer, MSG_OK);
+    assert_true(world_serve(w, 500));
+    assert_int_equal(w->server.incoming, 1);
+    assert_string_equal(w->server.envelope, "thin/envelope");
+    (void)close(fd);
+    world_free(w);
+}
+
+/* Sent and not answered: the caller is told, and nobody sends it again. */
+static void call_in_flight_is_not_sent_twice(void **state)
+{
+    struct world *w = world_new(300);
+    (void)state;
+
+    w->server.hold_calls = true;
+    int fd = world_call(w, "server", "envelope");
+    world_serve_until(w, &w->server.incoming, 1);
+    world_lose_server(w);
+    world_serve_until(w, &w->thin.answers, 1);
+    assert_int_equal(w->thin.answer, MSG_REFUSED);
+    assert_string_equal(w->thin.where, "channel");
+    assert_true(w->thin.reason[0] != '\0');
+    w->server.incoming = 0;
+    world_restart_server(w);
+    assert_true(world_serve(w, 1500));
+    assert_int_equal(w->server.incoming, 0);
+    (void)close(fd);
+    world_free(w);
+}
+
+static void one_qube_cannot_take_all_calls_to_a_zone(void **state)
+{
+    struct world *w = world_new(300);
+    int fds[66];
+    (void)state;
+
+    w->server.hold_calls = true;
+    for (size_t i = 0; i < 64; i++) {
+        fds[i] = world_call(w, "server", "envelope");
+        world_serve_until(w, &w->server.incoming, (unsigned)i + 1);
+    }
+    assert_int_equal(w->thin.answers, 0);
+    fds[64] = world_call(w, "server", "envelope");
+    world_serve_until(w, &w->thin.answers, 1);
+    assert_int_equal(w->thin.answer, MSG_REFUSED);
+    assert_string_equal(
+            w->thin.reason, "limit: 64 calls in flight of work to zone server");
+    w->source = "other";
+    fds[65] = world_call(w, "server", "envelope");
+    world_serve_until(w, &w->server.incoming, 65);
+    assert_int_equal(w->thin.answers, 1);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        (void)close(fds[i]);
     world_free(w);
 }
 
@@ -427,7 +502,11 @@ int main(int argc, char **argv)
             cmocka_unit_test(own_state_that_falls_cuts_streams),
             cmocka_unit_test(zone_that_leaves_the_pack_is_cut_off),
             cmocka_unit_test(broken_pack_is_not_used),
-            cmocka_unit_test(peer_that_is_not_there_is_a_quick_refusal),
+            cmocka_unit_test(
+                    call_to_a_peer_that_is_not_there_ends_with_its_deadline),
+            cmocka_unit_test(call_waits_for_a_peer_that_comes_back),
+            cmocka_unit_test(call_in_flight_is_not_sent_twice),
+            cmocka_unit_test(one_qube_cannot_take_all_calls_to_a_zone),
             cmocka_unit_test(strangers_do_not_hold_back_the_zone),
             cmocka_unit_test(dead_attestd_does_not_hang_the_caller),
             cmocka_unit_test(killed_peer_is_noticed_and_dialled_again),

@@ -199,6 +199,9 @@ static void pack_that_stands_by_its_word_cuts_nothing(void **state)
 struct dialler {
     struct channel *ch;
     bool open, over;
+    bool dead; /* not run any more: its end of the line is cut */
+    unsigned refused;
+    char reason[256]; /* of the last refusal */
 };
 
 static struct channel_time now_of_both_clocks(void)
@@ -257,7 +260,22 @@ static void dialler_closed(
     d->over = true;
 }
 
+static void dialler_answered(void *arg, struct channel *ch, uint32_t stream,
+        const struct channel_answer *a)
+{
+    struct dialler *d = arg;
+    (void)ch;
+    (void)stream;
+
+    if (a->code != ERR_DENIED)
+        return;
+    d->refused++;
+    (void)snprintf(d->reason, sizeof(d->reason), "%.*s", (int)a->reason.len,
+            (const char *)a->reason.ptr);
+}
+
 static const struct channel_ops dialler_ops = {
+        .answered = dialler_answered,
         .evidence = dialler_evidence,
         .appraise = dialler_appraise,
         .accepted = dialler_accepted,
@@ -325,7 +343,7 @@ static void run_all(struct world *w, struct dialler *d, size_t n)
         struct channel_time now = now_of_both_clocks();
         settled = 0;
         for (size_t k = 0; k < n; k++) {
-            if (d[k].ch != NULL)
+            if (d[k].ch != NULL && !d[k].dead)
                 channel_run(d[k].ch, &now);
             settled += d[k].ch == NULL || d[k].open || d[k].over;
         }
@@ -364,6 +382,138 @@ static void one_zone_cannot_take_all_channels(void **state)
     run_all(w, d, 6);
     assert_true(d[4].open && !d[4].over);
     for (size_t i = 0; i < 6; i++)
+        dialler_fini(&d[i]);
+    channel_context_unref(c);
+    world_free(w);
+}
+
+static void run_ms(struct world *w, struct dialler *d, size_t n, uint64_t ms)
+{
+    uint64_t end = now_of_both_clocks().mono_ms + ms;
+
+    for (struct channel_time now = now_of_both_clocks(); now.mono_ms < end;
+            now = now_of_both_clocks()) {
+        for (size_t k = 0; k < n; k++) {
+            if (d[k].ch != NULL && !d[k].dead && !d[k].over)
+                channel_run(d[k].ch, &now);
+        }
+        assert_true(world_serve(w, 5));
+    }
+}
+
+/* A zone that changed its address: the channel it left behind is found out and
+ * closed.  One that is alive has its calls and stays. */
+static void new_connection_of_a_zone_replaces_dead_ones_only(void **state)
+{
+    struct world *w = world_new(300);
+    struct channel_context *c = context_of_thin(w);
+    struct dialler d[3];
+    (void)state;
+
+    dialler_init(&d[0], w, c);
+    dialler_init(&d[1], w, c);
+    run_all(w, d, 2);
+    d[0].dead = true;
+    dialler_init(&d[2], w, c);
+    run_all(w, d, 3);
+    run_ms(w, d, 3, 2000);
+    assert_int_equal(w->server.records[STATEMENT_CHANNEL_CLOSED], 0);
+    for (int i = 0; i < 15 && w->server.records[STATEMENT_CHANNEL_CLOSED] == 0;
+            i++)
+        run_ms(w, d, 3, 1000);
+    run_ms(w, d, 3, 1000);
+    assert_int_equal(w->server.records[STATEMENT_CHANNEL_CLOSED], 1);
+    assert_string_equal(
+            w->server.record_reason, "peer does not answer, and has a new one");
+    assert_true(d[1].open && !d[1].over && d[2].open && !d[2].over);
+    for (size_t i = 0; i < ARRAY_LEN(d); i++)
+        dialler_fini(&d[i]);
+    channel_context_unref(c);
+    world_free(w);
+}
+
+static uint32_t dialler_call(struct dialler *d, int *ret_fd)
+{
+    struct channel_time now = now_of_both_clocks();
+    uint32_t stream;
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_int_equal(
+            channel_call(d->ch, span_str("envelope"), fds[0], 0, &now, &stream),
+            0);
+    *ret_fd = fds[1];
+    return stream;
+}
+
+/* Over three channels, so that no limit of one channel stands before. */
+static void one_zone_cannot_take_all_calls(void **state)
+{
+    struct world *w = world_new(300);
+    struct channel_context *c = context_of_thin(w);
+    struct dialler d[3];
+    static int fds[3][90];
+    (void)state;
+
+    w->server.hold_calls = true;
+    for (size_t i = 0; i < 3; i++)
+        dialler_init(&d[i], w, c);
+    run_all(w, d, 3);
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t k = 0; k < ARRAY_LEN(fds[i]); k++) {
+            (void)dialler_call(&d[i], &fds[i][k]);
+            run_ms(w, d, 3, 1);
+        }
+    }
+    for (int i = 0; i < 100 && d[2].refused < 14; i++)
+        run_ms(w, d, 3, 50);
+    assert_int_equal(w->server.incoming, 256);
+    assert_int_equal(d[0].refused + d[1].refused, 0);
+    assert_int_equal(d[2].refused, 14);
+    assert_string_equal(d[2].reason, "limit: 256 calls in flight of zone thin");
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t k = 0; k < ARRAY_LEN(fds[i]); k++)
+            (void)close(fds[i][k]);
+        dialler_fini(&d[i]);
+    }
+    channel_context_unref(c);
+    world_free(w);
+}
+
+/* Calls by the thousand, each cut at once: the zone is named, and stays out for
+ * a while. */
+static void zone_that_floods_is_shut_out_for_a_while(void **state)
+{
+    struct world *w = world_new(300);
+    struct channel_context *c = context_of_thin(w);
+    struct dialler d[2];
+    (void)state;
+
+    w->server.hold_calls = true;
+    dialler_init(&d[0], w, c);
+    run_all(w, d, 1);
+    for (int i = 0; i < 1500 && !d[0].over; i++) {
+        struct channel_time now = now_of_both_clocks();
+        int fd;
+        uint32_t stream = dialler_call(&d[0], &fd);
+        channel_run(d[0].ch, &now);
+        channel_call_cancel(d[0].ch, stream, ERR_TIMEOUT, "now", &now);
+        channel_run(d[0].ch, &now);
+        (void)close(fd);
+        if (i % 50 == 0)
+            run_ms(w, d, 1, 10);
+    }
+    run_ms(w, d, 1, 200);
+    assert_true(d[0].over);
+    assert_int_equal(w->server.records[STATEMENT_CHANNEL_CLOSED], 1);
+    assert_string_equal(
+            w->server.record_reason, "peer floods calls that it resets");
+    dialler_init(&d[1], w, c);
+    run_all(w, d, 2);
+    assert_true(d[1].over && !d[1].open);
+    assert_string_equal(w->server.record_reason,
+            "zone broke a limit and comes back too soon");
+    for (size_t i = 0; i < ARRAY_LEN(d); i++)
         dialler_fini(&d[i]);
     channel_context_unref(c);
     world_free(w);
@@ -412,6 +562,9 @@ int main(int argc, char **argv)
             CHANGE(7),
             cmocka_unit_test(pack_that_stands_by_its_word_cuts_nothing),
             cmocka_unit_test(one_zone_cannot_take_all_channels),
+            cmocka_unit_test(new_connection_of_a_zone_replaces_dead_ones_only),
+            cmocka_unit_test(one_zone_cannot_take_all_calls),
+            cmocka_unit_test(zone_that_floods_is_shut_out_for_a_while),
             cmocka_unit_test(handshake_under_a_former_pack_opens_nothing),
     };
     if (argc != 2)
