@@ -190,9 +190,23 @@ static struct span state_of(const struct list *l, const char *name)
     return span_str("halted");
 }
 
+/* One agent for all qubes of the Qubes host: does it serve? */
+static struct span state_of_qube(
+        const struct list *l, const struct conf_qube *q)
+{
+    struct span state;
+
+    if (!q->on_host)
+        return state_of(l, q->name);
+    state = state_of(l, "@qubes");
+    if (span_eq_str(state, "running"))
+        return span_str("on Qubes host");
+    return span_eq_str(state, "halted") ? span_str("no relay") : state;
+}
+
 static void print_row(const struct list *l, const struct conf_qube *q)
 {
-    struct span state = state_of(l, q->name);
+    struct span state = state_of_qube(l, q);
 
     if (q->type == CONF_REMOTEVM)
         (void)printf("%-24s RemoteVM  %s of zone %s\n", q->name, q->remote_name,
@@ -214,7 +228,7 @@ static bool put_row(
     if (q->type == CONF_REMOTEVM)
         return statement_put_str(o, "zone", q->zone) &&
                statement_put_str(o, "remoteName", q->remote_name);
-    return statement_put_text(o, "state", state_of(l, q->name)) &&
+    return statement_put_text(o, "state", state_of_qube(l, q)) &&
            statement_put_str(o, "label", q->label) &&
            statement_put_str(o, "keys", q->keys);
 }

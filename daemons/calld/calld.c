@@ -213,6 +213,11 @@ static int on_start(struct role *r, struct err *err)
     e = load_qubes(r, "qubes", err);
     if (e == 0)
         e = role_listen(r, "call", MSG_ROLE_ADMIN, err);
+    if (e == 0) {
+        e = role_listen(r, "relay", MSG_ROLE_RELAY, err);
+        if (e == ERR_NOT_FOUND) /* no relay-user in zone.conf */
+            e = 0;
+    }
     if (e == 0)
         role_request(r, &q);
     return e;
@@ -244,6 +249,8 @@ static const struct role_permit permits[] = {
         {MSG_ROLE_ADMIN, MSG_CALL_LIST, ROLE_OPEN, running_list},
         {MSG_ROLE_ADMIN, MSG_CALL_KILL, ROLE_OPEN, running_kill},
         {MSG_ROLE_POLICYD, MSG_POLICY_CHANGED, ROLE_OPEN, on_policy_changed},
+        {MSG_ROLE_RELAY, MSG_RELAY_CALL, ROLE_OPEN, host_on_call},
+        {MSG_ROLE_RELAY, MSG_RELAY_SERVE, ROLE_OPEN, host_on_serve},
         {MSG_ROLE_NETD, MSG_INCOMING, ROLE_OPEN, on_incoming},
         {MSG_ROLE_QAIRD, MSG_QUBE_GONE, ROLE_ANY, qube_on_gone},
 };

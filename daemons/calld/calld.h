@@ -8,6 +8,7 @@
  *   step.c, step_decide.c   the steps
  *   running.c calls that have started
  *   qube.c    links to the agents of running qubes
+ *   host.c    qubes of the Qubes host whose relay this zone is
  *   record.c  what calld has the log say
  *
  * A call is a value in a list.  Each of its steps asks one other role and goes
@@ -49,6 +50,7 @@ enum call_origin {
     CALL_OF_ADMIN, /* MSG_CALL: the owner, outside any qube */
     CALL_OF_RUN,   /* MSG_QUBE_RUN: a command, not a service */
     CALL_OF_ZONE,  /* MSG_INCOMING */
+    CALL_OF_HOST,  /* MSG_RELAY_CALL: a qube of the Qubes host */
 };
 
 enum call_plan {
@@ -154,7 +156,8 @@ struct calld {
         char zone[LIMIT_ZONE_NAME_MAX + 1];
         struct rate refusals;
     } peers[LIMIT_ZONES_MAX];
-    uint64_t log_size; /* of the newest record known durable */
+    struct rate host_refusals; /* of all qubes of the Qubes host */
+    uint64_t log_size;         /* of the newest record known durable */
     uint8_t log_root[MSG_DIGEST];
 };
 
@@ -209,6 +212,8 @@ void qube_exec(struct call *c);
 void qube_connect(struct call *c);
 void qube_refuse(struct call *c);
 void qube_on_gone(struct role *r, const struct role_msg *m);
+/* Of an agent: one without a qube of its own is called "@...". */
+struct qube *qube_adopt(struct calld *d, const char *name, int fd) MUST_CHECK;
 
 /* ---- running.c ------------------------------------------------------- */
 
@@ -221,6 +226,16 @@ void running_netd_gone(struct calld *d);
 void running_check(struct calld *d);
 void running_list(struct role *r, const struct role_msg *m);
 void running_kill(struct role *r, const struct role_msg *m);
+
+/* ---- host.c ---------------------------------------------------------- */
+
+/* Does the qube live on the Qubes host? */
+bool host_has(const struct calld *d, const char *name);
+/* As qube_start, for such a one: Qubes starts it, a program of the relay
+ * qube calls it. */
+void host_start(struct call *c);
+void host_on_call(struct role *r, const struct role_msg *m);
+void host_on_serve(struct role *r, const struct role_msg *m);
 
 /* ---- record.c -------------------------------------------------------- */
 

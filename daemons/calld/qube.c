@@ -127,7 +127,7 @@ static void bury_and_stop(struct qube *q, const char *what)
         return;
     role_log(q->d->role, "qube %s is stopped: %s", q->name, what);
     bury(q, "%s", what);
-    if (qaird)
+    if (qaird && q->name[0] != '@')
         role_send(qaird, MSG_QUBE_STOP, &m, NULL, 0);
 }
 
@@ -217,8 +217,13 @@ static int put_command(const struct call *c, char *ret, size_t cap)
     }
     if (strcmp(source, "@adminvm") == 0)
         source = ADMIN_NAME;
-    return qrexec_command_format(span_str(c->user), span_str(c->service),
-            span_str(source), ret, cap);
+    if (!host_has(c->d, c->qube))
+        return qrexec_command_format(span_str(c->user), span_str(c->service),
+                span_str(source), ret, cap);
+    /* The relay has many qubes behind it; as whom, its dom0 decides. */
+    n = snprintf(ret, cap, "DEFAULT:QUBESRPC %s %s name %s", c->service, source,
+            c->qube);
+    return n > 0 && (size_t)n < cap ? 0 : ERR_LIMIT;
 }
 
 static bool take_port(struct qube *q, uint32_t *ret)
@@ -316,6 +321,10 @@ static void on_trigger(struct qube *q, const struct qrexec_msg *untrusted_m)
     struct err err;
     int e;
 
+    if (q->name[0] == '@') { /* qubes of the Qubes host come over relay.sock */
+        bury_and_stop(q, "it called");
+        return;
+    }
     request = (struct qrexec_request){0};
     e = qrexec_request_check(untrusted_m, &request, &err);
     text_format_safe(untrusted_m->ident, ident, sizeof(ident));
@@ -443,6 +452,17 @@ static void adopt(struct qube *q, int fd)
             sd_event_add_time_relative(e, &q->timer, CLOCK_MONOTONIC,
                     CALLD_QUBE_START_S * 1000000ull, 0, on_late, q) < 0)
         role_fatal(q->d->role, "event loop");
+}
+
+struct qube *qube_adopt(struct calld *d, const char *name, int fd)
+{
+    struct qube *q = qube_new(d, name);
+
+    if (q)
+        adopt(q, fd);
+    else
+        (void)close(fd);
+    return q;
 }
 
 static void on_started(

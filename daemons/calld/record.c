@@ -32,6 +32,8 @@ bool record_may_refuse(struct call *c)
         return take(&c->source->refusals, &c->left_out);
     if (c->origin == CALL_OF_ZONE)
         return take(rate_of_peer(c->d, c->peer_zone), &c->left_out);
+    if (c->origin == CALL_OF_HOST)
+        return take(&c->d->host_refusals, &c->left_out);
     return true; /* the owner fills no own disk by surprise */
 }
 

@@ -143,6 +143,8 @@ void step_start(struct call *c)
     if (!text_is_name(span_str(c->qube), LIMIT_NAME_MAX))
         call_refuse(c, ERR_UNSUPPORTED, c->d->where,
                 "no qube of this zone can serve %s", c->qube);
+    else if (host_has(c->d, c->qube))
+        host_start(c);
     else if (!c->autostart && !qube_find(c->d, c->qube))
         call_refuse(c, ERR_DENIED, c->d->where,
                 "%s does not run, and the rule says autostart=no", c->qube);

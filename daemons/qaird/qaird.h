@@ -41,7 +41,8 @@ enum qaird_listener {
     LISTENER_CALL,
     LISTENER_KEY,
     LISTENER_NET_ADMIN,
-    LISTENER_NET, /* TCP */
+    LISTENER_RELAY, /* when zone.conf has a relay-user */
+    LISTENER_NET,   /* TCP */
     LISTENER_COUNT
 };
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -291,6 +292,27 @@ static int listen_tcp(struct qaird *q, struct err *err)
     return buf_store(span_str(q->listen_text), q->run_fd, "listen", 0644, err);
 }
 
+/* A socket of its own: who relays for a Qubes host is not the zone's owner. */
+static int listen_relay(struct qaird *q, struct err *err)
+{
+    const char *name = q->conf->relay_user;
+    const struct passwd *p;
+    uint64_t uid;
+
+    if (!*name) {
+        (void)unlinkat(q->run_fd, "relay.sock", 0);
+        return 0;
+    }
+    p = getpwnam(name);
+    if (p)
+        uid = p->pw_uid;
+    else if (!text_parse_u64(span_str(name), &uid) || uid >= UINT32_MAX)
+        return err_set(
+                err, ERR_NOT_FOUND, "zone.conf: relay-user: no user %s", name);
+    return ipc_listen(q->run_fd, "relay.sock", (uid_t)uid, (gid_t)-1,
+            &q->listener[LISTENER_RELAY], err);
+}
+
 int qaird_config_listen(struct qaird *q, struct err *err)
 {
     static const char *const names[] = {
@@ -303,6 +325,8 @@ int qaird_config_listen(struct qaird *q, struct err *err)
     for (size_t i = 0; i < ARRAY_LEN(names) && rc == 0; i++)
         rc = ipc_listen(q->run_fd, names[i], q->owner, q->owner_group,
                 &q->listener[i], err);
+    if (rc == 0)
+        rc = listen_relay(q, err);
     if (rc == 0 && q->conf->has_listen)
         rc = listen_tcp(q, err);
     return rc;

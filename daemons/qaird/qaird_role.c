@@ -48,7 +48,7 @@ static const struct grant {
                 .listeners = BIT(LISTENER_NET) | BIT(LISTENER_NET_ADMIN)},
         [MSG_ROLE_CALLD] = {.bundles = BIT(BUNDLE_CONF) | BIT(BUNDLE_QUBES) |
                                        BIT(BUNDLE_PACK),
-                .listeners = BIT(LISTENER_CALL)},
+                .listeners = BIT(LISTENER_CALL) | BIT(LISTENER_RELAY)},
 };
 
 static const char *const folder_names[FOLDER_COUNT] = {
@@ -62,6 +62,7 @@ static const char *const listener_names[LISTENER_COUNT] = {
         [LISTENER_KEY] = "key",
         [LISTENER_NET_ADMIN] = "net-admin",
         [LISTENER_NET] = "net",
+        [LISTENER_RELAY] = "relay",
 };
 
 /* docs/architecture.md, section 3 */

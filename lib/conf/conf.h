@@ -64,6 +64,8 @@ struct conf_zone {
     size_t owner_len;             /* 0: not set yet */
     uint32_t reattest_s;
     char programs[CONF_PATH_MAX]; /* empty: beside qaird */
+    /* Who may hand over calls of a Qubes host's qubes; empty: nobody. */
+    char relay_user[LIMIT_NAME_MAX + 1];
     size_t n_peers;
     struct conf_peer peers[LIMIT_ZONES_MAX];
 };
@@ -89,7 +91,8 @@ enum conf_qube_type { CONF_APPVM = 1, CONF_REMOTEVM = 2 };
 struct conf_qube {
     char name[LIMIT_NAME_MAX + 1]; /* of the file */
     enum conf_qube_type type;
-    bool autostart;                        /* default: yes */
+    bool on_host;   /* AppVM of the Qubes host whose relay this zone is */
+    bool autostart; /* default: yes */
     char zone[LIMIT_ZONE_NAME_MAX + 1];    /* RemoteVM */
     char remote_name[LIMIT_NAME_MAX + 1];  /* RemoteVM: name over there */
     char default_user[LIMIT_NAME_MAX + 1]; /* default "user" */

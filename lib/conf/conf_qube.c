@@ -75,6 +75,18 @@ static int set_type(
     return 0;
 }
 
+static int set_host(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    struct conf_qube *q = ctx;
+
+    (void)rest;
+    if (!span_eq_str(value, "qubes"))
+        return err_set(err, ERR_SYNTAX, "not 'qubes'");
+    q->on_host = true;
+    return 0;
+}
+
 static int set_zone(
         void *ctx, struct span rest, struct span value, struct err *err)
 {
@@ -166,6 +178,7 @@ static int set_keys(
 
 static const struct conf_key qube_keys[] = {
         {"type", true, set_type},
+        {"host", false, set_host},
         {"zone", false, set_zone},
         {"remote-name", false, set_remote_name},
         {"autostart", false, set_autostart},
@@ -188,6 +201,11 @@ static int check_qube(
     if (!remote && (*q->zone || *q->remote_name))
         return err_set(err, ERR_SYNTAX,
                 "%s: zone and remote-name are for a RemoteVM", file);
+    if (q->on_host && (remote || *q->services || *q->keys))
+        return err_set(err, ERR_SYNTAX,
+                "%s: host is for an AppVM whose services and keys are the "
+                "Qubes host's matter",
+                file);
     if (remote && (*q->services || *q->keys))
         return err_set(err, ERR_SYNTAX,
                 "%s: services and keys are for an AppVM", file);

@@ -183,6 +183,15 @@ static int set_programs(
     return conf_set_path(z->programs, sizeof(z->programs), value, err);
 }
 
+static int set_relay_user(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    struct conf_zone *z = ctx;
+
+    (void)rest;
+    return conf_set_name(z->relay_user, LIMIT_NAME_MAX, value, err);
+}
+
 static int set_peer(
         void *ctx, struct span rest, struct span value, struct err *err)
 {
@@ -213,6 +222,7 @@ static const struct conf_key zone_keys[] = {
         {"owner", false, set_owner},
         {"reattest-interval", false, set_reattest},
         {"programs", false, set_programs},
+        {"relay-user", false, set_relay_user},
         {"peer.", false, set_peer},
 };
 

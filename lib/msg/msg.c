@@ -176,6 +176,12 @@ static const struct shape qube_run = {
         .field = {TEXT(msg_qube_run, qube), TEXT(msg_qube_run, command)},
 };
 
+static const struct shape relay_call = {
+        .n = 3,
+        .field = {TEXT(msg_relay_call, source), TEXT(msg_relay_call, target),
+                TEXT(msg_relay_call, service)},
+};
+
 static const struct type {
     const char *name;
     const struct shape *shape;
@@ -227,6 +233,8 @@ static const struct type {
         [MSG_QUBE_RUN] = {"QUBE_RUN", &qube_run, 1, false},
         [MSG_CALL_LIST] = {"CALL_LIST", &empty, 0, false},
         [MSG_CALL_KILL] = {"CALL_KILL", &named, 0, false},
+        [MSG_RELAY_CALL] = {"RELAY_CALL", &relay_call, 1, false},
+        [MSG_RELAY_SERVE] = {"RELAY_SERVE", &empty, 1, false},
 };
 
 static const struct type *type_of(uint16_t type)
@@ -408,6 +416,7 @@ const char *msg_role_name(uint8_t role)
             [MSG_ROLE_ADMIN] = "admin",
             [MSG_ROLE_SERVICE] = "service",
             [MSG_ROLE_MEASURE] = "measure",
+            [MSG_ROLE_RELAY] = "relay",
     };
 
     return role < MSG_ROLE_COUNT && names[role] ? names[role] : "unknown";

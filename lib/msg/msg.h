@@ -32,6 +32,7 @@ enum msg_role {
     MSG_ROLE_ADMIN = 8,    /* the qair command on a local socket */
     MSG_ROLE_SERVICE = 9,  /* a service in a qube, on its key session */
     MSG_ROLE_MEASURE = 10, /* measures the zone, once, before the others */
+    MSG_ROLE_RELAY = 11,   /* programs of a Qubes relay qube, on relay.sock */
     MSG_ROLE_COUNT
 };
 
@@ -103,6 +104,10 @@ enum msg_type {
     MSG_QUBE_RUN = 145,  /* msg_qube_run + fd: data stream -> MSG_OK */
     MSG_CALL_LIST = 146, /* msg_empty -> MSG_FILE (JSON) */
     MSG_CALL_KILL = 147, /* msg_named: the call's id in hex -> MSG_OK */
+
+    /* relay -> calld, in the relay qube of a Qubes host */
+    MSG_RELAY_CALL = 176,  /* msg_relay_call + fd: data stream -> MSG_OK */
+    MSG_RELAY_SERVE = 177, /* msg_empty + fd: link of an agent -> MSG_OK */
 };
 
 #define MSG_HEADER_SIZE 8
@@ -266,6 +271,12 @@ struct msg_appraised {
 
 struct msg_call {
     struct span target;
+    struct span service;
+};
+
+struct msg_relay_call {
+    struct span source; /* qube of the Qubes host, as its dom0 said */
+    struct span target; /* RemoteVM */
     struct span service;
 };
 

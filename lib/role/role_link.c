@@ -15,7 +15,8 @@
 
 static bool is_outsider(const struct role_link *l)
 {
-    return l->peer == MSG_ROLE_ADMIN || l->peer == MSG_ROLE_SERVICE;
+    return l->peer == MSG_ROLE_ADMIN || l->peer == MSG_ROLE_SERVICE ||
+           l->peer == MSG_ROLE_RELAY;
 }
 
 static void outgoing_free(struct outgoing *o)
