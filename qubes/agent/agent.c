@@ -16,27 +16,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SOCKET_DEFAULT      "/run/qubes/qrexec-agent"
 #define FORK_SERVER_DEFAULT "/var/run/qubes/qrexec-server.%s.sock"
 
+#define LOG_BURST 100 /* lines at once, then one a second */
+
 struct agent agent = {.fork_server = FORK_SERVER_DEFAULT};
 
-static void say(const char *fmt, va_list ap)
+static void say(const char *fmt, va_list ap, unsigned left_out)
 {
     char text[ERR_MSG_MAX + 128];
 
     (void)vsnprintf(text, sizeof(text), fmt, ap);
-    (void)dprintf(2, "qrexec-agent: %s\n", text);
+    if (left_out)
+        (void)dprintf(2, "qrexec-agent: %s (%u lines left out before)\n", text,
+                left_out);
+    else
+        (void)dprintf(2, "qrexec-agent: %s\n", text);
 }
 
+/* Programs of the qube choose how often there is something to log. */
 void agent_log(const char *fmt, ...)
 {
+    static struct rate rate;
+    struct timespec now;
+    unsigned left_out;
     va_list ap;
 
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!rate_take(&rate, (uint64_t)now.tv_sec, LOG_BURST, &left_out))
+        return;
     va_start(ap, fmt);
-    say(fmt, ap);
+    say(fmt, ap, left_out);
     va_end(ap);
 }
 
@@ -45,7 +59,7 @@ void agent_die(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    say(fmt, ap);
+    say(fmt, ap, 0);
     va_end(ap);
     exit(1);
 }
