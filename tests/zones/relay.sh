@@ -96,7 +96,7 @@ refuses "nor does the zone's owner" "lower-case" \
     from @adminvm server-echo+test.Who
 refuses "nor a RemoteVM" "no qube server-caller" \
     from server-caller server-echo+test.Who
-refuses "a name with a plus is no name" "" from work '+server-echo+test.Who'
+refuses "a name with a plus is no name" "name of the RemoteVM" from work '+server-echo+test.Who'
 refuses "two qubes of the host are not joined by the relay" "one Qubes host" \
     from work vault+test.Local
 by_hand() { QAIR_ZONE="$work/home" "$build/qair.Relay" server-echo+test.Who; }
