@@ -2,6 +2,7 @@
 #include "journal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
@@ -10,12 +11,14 @@
 #define NAME_SHOWN    80
 #define SERVICE_SHOWN 256
 
-static bool to_journal;
+/* systemd may have made stderr the journal: then nothing is said twice. */
+static bool to_journal, stderr_too;
 
 void journal_init(bool stderr_only)
 {
     to_journal =
             !stderr_only && access("/run/systemd/journal/socket", W_OK) == 0;
+    stderr_too = !to_journal || !getenv("JOURNAL_STREAM");
 }
 
 /* One write, so that lines do not mix. */
@@ -103,7 +106,8 @@ void journal_note(int priority, const char *fmt, ...)
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     (void)snprintf(line, sizeof(line), "qrexec-policy-daemon: %s", text);
-    to_stderr(line);
+    if (stderr_too)
+        to_stderr(line);
     if (to_journal)
         (void)sd_journal_send(
                 "MESSAGE=%s", line, "PRIORITY=%i", priority, NULL);

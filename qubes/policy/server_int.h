@@ -30,7 +30,7 @@ struct client {
     struct policyline_request request; /* points into buf */
     struct policyline_eval eval;       /* the same */
     char id[ID_MAX];
-    char source[LIMIT_NAME_MAX + 64]; /* who is asked about, to count */
+    char source[64]; /* who is asked about, to count */
     char choice[QUESTION_ANSWER_MAX + 1];
     char rule_file[64]; /* of the rule that asks, for the record */
     unsigned rule_line;
@@ -44,6 +44,7 @@ struct notice {
     struct server *server;
     struct notice *next;
     struct question *question;
+    char source[64];
 };
 
 struct listener {

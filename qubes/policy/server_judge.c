@@ -87,6 +87,17 @@ static void on_noticed(void *ctx, struct span answer, const struct err *err)
     server_notice_free(ctx);
 }
 
+/* A caller that is denied in a row shows a person that, and no more. */
+static bool may_notify(const struct server *s, const char *source)
+{
+    unsigned of_source = 0;
+
+    for (const struct notice *n = s->notices; n; n = n->next)
+        of_source += !strcmp(n->source, source);
+    return s->n_notices < SERVER_NOTICES_MAX &&
+           of_source < SERVER_NOTICES_PER_SOURCE;
+}
+
 /* A person is told; nothing waits for it, and nothing fails with it. */
 static void notify(struct client *c, const struct verdict *v)
 {
@@ -98,14 +109,15 @@ static void notify(struct client *c, const struct verdict *v)
     if (!v->notify || c->request.just_evaluate || !source ||
             source->guivm.len == 0)
         return;
-    if (s->n_notices >= SERVER_NOTICES_MAX) {
-        journal_note(LOG_WARNING, "nobody was notified of request %s: too many",
-                c->id);
-        return;
-    }
     n = calloc(1, sizeof(*n));
     if (!n)
         return;
+    (void)snprintf(n->source, sizeof(n->source), "%.*s", (int)source->name.len,
+            source->name.ptr);
+    if (!may_notify(s, n->source)) {
+        free(n);
+        return;
+    }
     n->server = s;
     n->next = s->notices;
     s->notices = n;

@@ -3,7 +3,7 @@
 # qrexec-policy-daemon on a host made of files, with a stand-in for qubesd:
 # qubes_policy.sh DAEMON QUBESD-STUB USOCK
 set -u
-daemon=$1 stub=$2 usock=$3
+daemon=$(realpath "$1") stub=$(realpath "$2") usock=$(realpath "$3")
 dir=$(mktemp -d /tmp/qair-qpol-XXXXXX)
 pids=()
 cleanup() {
@@ -132,7 +132,9 @@ cat > "$dir/qrexec-client" << 'CLIENT'
 #!/bin/sh
 dir=$(dirname "$0")
 case "$3" in
-*policy.Notify*) cat > "$dir/tmp.$$"; mv "$dir/tmp.$$" "$dir/notice.$$"; exit 0 ;;
+*policy.Notify*) cat > "$dir/tmp.$$"; mv "$dir/tmp.$$" "$dir/notice.$$"
+    while [ -e "$dir/notice-later" ]; do sleep 0.02; done
+    exit 0 ;;
 esac
 echo "$*" > "$dir/asked.args"
 cat > "$dir/asked.$$"
@@ -271,15 +273,16 @@ event
 check 'until it speaks' 'target=vault' work vault s.Allow
 
 # ---- questions -----------------------------------------------------------------------
+asked() { jq -e "$1" "$dir/asked" > /dev/null; }
 printf 'allow:vault' > "$dir/choice"
 ask work vault s.Ask+arg
 ok 'ask: the person allows' says 'target=vault'
 ok 'the GuiVM is asked through qrexec-client' [ "$(cat "$dir/asked.args")" = '-d gui DEFAULT:QUBESRPC policy.Ask dom0' ]
-ok 'in the words of Qubes' jq -e '.source == "work" and .service == "s.Ask" and
+ok 'in the words of Qubes' asked '.source == "work" and .service == "s.Ask" and
     .argument == "+arg" and .default_target == "vault" and
     (.targets | index("vault") and index("@dispvm:dvm") and index("far")) and
     (.targets | index("work") | not) and .icons.work == "appvm-red" and
-    .icons["@dispvm:dvm"] == "dispvm-red"' "$dir/asked" > /dev/null
+    .icons["@dispvm:dvm"] == "dispvm-red"'
 printf 'deny' > "$dir/choice"
 check 'the person denies' 'asks: denied by the person' work vault s.Ask
 printf 'allow:work' > "$dir/choice"
@@ -298,7 +301,7 @@ printf 'allow:far' > "$dir/choice"
 check 'ask with a redirect to a remote: the decided one is called' 'service=t.Rpc+far+s.AskRem+' work vault s.AskRem
 printf 'allow:vault' > "$dir/choice"
 check 'a call from a RemoteVM is asked about in its relay'"'"'s GuiVM' 'policy_source=far' relay vault s.AskFar requested_source=far
-ok 'as a call of the RemoteVM' jq -e '.source == "far"' "$dir/asked" > /dev/null
+ok 'as a call of the RemoteVM' asked '.source == "far"'
 check 'a caller without a GuiVM' 'reason=30-user.policy:11 asks: the caller has no GuiVM' gui vault s.Ask
 timeout 20 "$usock" --serve "$dir/rpc/policy.Ask" allow:vault &
 for _ in $(seq 200); do [ -S "$dir/rpc/policy.Ask" ] && break; sleep 0.02; done
@@ -356,17 +359,18 @@ rm "$dir/run/policy.d/20-late.policy"
 becomes 'result=allow' work vault s.Ask just_evaluate=yes assume_yes_for_ask=yes
 
 # ---- notices ----------------------------------------------------------------------------
-noticed() { # JQ-CONDITION: exactly one notice has come, and it is that
+shown() { # JQ-CONDITION: a notice has come that is so
+    set -- "$1" "$dir"/notice.*
+    [ -e "$2" ] && [ "$(jq -s "map(select($1)) | length" "${@:2}")" -gt 0 ]
+}
+noticed() {
     for _ in $(seq 200); do
-        set -- "$1" "$dir"/notice.*
-        if [ -e "$2" ]; then
-            [ $# -eq 2 ] && jq -e "$1" "$2" > /dev/null
-            return
-        fi
+        shown "$1" && return 0
         sleep 0.02
     done
     return 1
 }
+unnoticed() { ! shown "$1"; }
 forget() { rm -f "$dir"/notice.*; }
 forget
 ask work vault s.Notify
@@ -377,8 +381,23 @@ ask work vault s.Quiet
 ask work vault s.None just_evaluate=yes
 ask work vault s.Allow
 ask work vault s.None+last
-ok 'a deny is; notify=no, just_evaluate and a plain allow are not' noticed \
+ok 'a deny is' noticed \
     '.resolution == "deny" and .service == "s.None" and .argument == "+last"'
+ok 'notify=no, just_evaluate and a plain allow are not' unnoticed \
+    '.service == "s.Quiet" or .service == "s.Allow" or
+     (.service == "s.None" and .argument == "+")'
+
+forget
+touch "$dir/notice-later"
+for i in 1 2 3 4 5 6; do ask work vault "s.None+$i"; done
+row='.service == "s.None" and (.argument | test("[+][1-6]"))'
+two() {
+    noticed "$row"
+    ask work vault s.Allow # whatever was started for the six has begun
+    ! [ "$(jq -s "map(select($row)) | length" "$dir"/notice.*)" -gt 2 ]
+}
+ok 'a caller that is denied in a row is shown twice at once, not six times' two
+rm "$dir/notice-later"
 
 # ---- EvalSimple, EvalGUI -------------------------------------------------------------------
 evaluate() { # SOCKET DESCRIPTOR SOURCE TARGET

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The policy admin API: qubes_policy_admin.sh QREXEC-POLICY-ADMIN
 set -u
-admin=$1
+admin=$(realpath "$1")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 n=0
