@@ -11,7 +11,8 @@ floor() { # of a room (docs/architecture.md, section 4)
     base) echo 0 ;;
     buf | bundle | crypto | conf) echo 1 ;;
     msg | qrexec | policy | merkle | statement | evidence) echo 2 ;;
-    pack | appraise | profile | receipt | enrol | policyline) echo 3 ;;
+    pack | chain | appraise | profile | receipt | enrol | policyline | policytool)
+        echo 3 ;;
     gather | ipc | sandbox | role | link | pump | callee | isolate | tpm | store | channel | policytree)
         echo 4 ;;
     *) echo "unknown room $1" >&2 && exit 1 ;;
