@@ -9,6 +9,10 @@
  * A port that has just become free is not used again for the same peer at
  * once: the callee's agent reports the end of a call while the caller may still
  * own the vchan of that port, and a second vchan at one place stalls both.
+ *
+ * A vchan is known by both qubes and the port.  So once every port has a call,
+ * a peer still gets those that only others use: one qube that holds all the
+ * calls it may cannot keep the rest out.
  */
 #ifndef QAIR_QUBES_PORTS_H
 #define QAIR_QUBES_PORTS_H
@@ -17,6 +21,8 @@
 #include "link.h"
 
 #define PORTS_COUNT (LINK_DATA_PORT_LAST - LINK_DATA_PORT_FIRST + 1)
+/* As many as the agent runs; eight peers may hold all they can. */
+#define PORTS_CALLS_MAX 1024
 /* How long a caller may take to let go of a vchan that has ended. */
 #define PORTS_REST_MS 5000
 /* Ends that are remembered: all ports of four peers in a row. */
@@ -24,11 +30,12 @@
 
 struct ports {
     uint32_t own; /* domain id of the qube */
-    struct {
+    struct ports_call {
         bool used;
         uint32_t domain; /* the other end */
-        void *owner;     /* who is told of the end, or NULL */
-    } slots[PORTS_COUNT];
+        uint32_t slot;
+        void *owner; /* who is told of the end, or NULL */
+    } calls[PORTS_CALLS_MAX];
     struct ports_end {
         uint32_t domain;
         uint32_t slot;
@@ -39,8 +46,9 @@ struct ports {
 
 void ports_init(struct ports *p, uint32_t own);
 /*
- * A port for a call from domain: one that rests no more, else the one that
- * has rested longest.  ERR_LIMIT when all are in use.
+ * A port for a call from domain: the first that nobody uses, else the first
+ * that domain does not use; one that still rests only when there is no other,
+ * the longest first.  ERR_LIMIT when domain uses all of its own.
  */
 int ports_take(struct ports *p, uint32_t domain, uint64_t now_ms, void *owner,
         uint32_t *ret_port) MUST_CHECK;
