@@ -34,17 +34,19 @@ zones_install_pack() {
     done
 }
 
+# zones_create PORT: $zones_host, and the commands $in_server and $in_thin to
+# start each zone with, when they shall not be here.
 zones_create() {
-    local port=$1
+    local address=${zones_host:-127.0.0.1}:$1
     tell "The owner's key signs the pack: who belongs, and in which state. It stays with the owner."
     run "qair pack init owner"
     tell "Each zone gets a directory, a software TPM with an EK certificate of a test CA, and its configuration."
-    run "qair -z server zone init --name server --owner owner/pack/owner.pub --ca ca --listen 127.0.0.1:$port"
-    run "qair -z thin zone init --name thin --owner owner/pack/owner.pub --ca ca --uid-base 62400 --peer server=127.0.0.1:$port"
+    run "qair -z server zone init --name server --owner owner/pack/owner.pub --ca ca --listen $address"
+    run "qair -z thin zone init --name thin --owner owner/pack/owner.pub --ca ca --uid-base 62400 --peer server=$address"
     run "cp -r $top/examples/two-zones/server/. server/"
     run "cp -r $top/examples/two-zones/thin/. thin/"
-    run "qair -z server zone start"
-    run "qair -z thin zone start"
+    run "${in_server:-} qair -z server zone start"
+    run "${in_thin:-} qair -z thin zone start"
 }
 
 # zones_enrol ZONE: claim, challenge, answer, pack entry.
