@@ -6,7 +6,7 @@
 # relay.sh QUBESD-STUB
 set -uo pipefail
 . "$(dirname "$0")/../zones/lib.sh"
-stub=$1
+stub=$(realpath "$1")
 host_pids=()
 begin
 chmod 711 "$work"
@@ -20,10 +20,11 @@ if [ "$(id -u)" = 0 ]; then
     "${as[@]}" test -x "$build/qair.Relay" ||
         skip_all "user nobody cannot reach $build"
 fi
-stop_host() {
-    local p
+stop_host() { # keeps the exit code for finish
+    local p code=$?
     for p in "${host_pids[@]}"; do kill "$p" 2>/dev/null; done
     for p in "${host_pids[@]}"; do wait "$p" 2>/dev/null; done
+    return "$code"
 }
 trap 'stop_host; finish' EXIT
 
