@@ -49,19 +49,27 @@ static int ask(
     return 0;
 }
 
-static int refused(const struct cli *cli, const struct msg_header *h)
+static bool tell(
+        const struct cli *cli, const char *what, const struct msg_header *h)
 {
     struct msg_refused m;
     char where[256];
     char reason[1024];
 
     if (msg_get(h, &m))
-        return trouble(cli, "calld's answer cannot be read");
+        return false;
     text_format_safe(m.where, where, sizeof(where));
     text_format_safe(m.reason, reason, sizeof(reason));
     (void)fprintf(
-            stderr, "qair %s: refused by %s: %s\n", cli->noun, where, reason);
-    return QREXEC_EXIT_REFUSED;
+            stderr, "qair %s: %s %s: %s\n", cli->noun, what, where, reason);
+    return true;
+}
+
+static int refused(const struct cli *cli, const struct msg_header *h)
+{
+    return tell(cli, "refused by", h)
+                   ? QREXEC_EXIT_REFUSED
+                   : trouble(cli, "calld's answer cannot be read");
 }
 
 /* 0 when the call runs, else the exit code; Ctrl-C ends us and with us it. */
@@ -83,7 +91,25 @@ static int hear(const struct cli *cli, int fd)
     return h.type == MSG_OK ? 0 : trouble(cli, "calld's answer is unknown");
 }
 
-static int carry(const struct cli *cli, int data, bool raw)
+/* calld tells why it cut the call off; nothing when it did not. */
+static int cut_off(const struct cli *cli, int fd, const char *otherwise)
+{
+    static uint8_t bytes[LIMIT_IPC_MSG_MAX];
+    struct ipc_fds fds = {.n = 0};
+    struct msg_header h;
+    struct err err;
+    size_t len;
+
+    if (ipc_wait(fd, 0, &err) ||
+            ipc_recv(fd, bytes, sizeof(bytes), &len, &fds) ||
+            msg_get_header(SPAN(bytes, len), &h) || h.type != MSG_REFUSED)
+        return trouble(cli, otherwise);
+    ipc_fds_close(&fds);
+    return tell(cli, "cut off by", &h) ? QREXEC_EXIT_TROUBLE
+                                       : trouble(cli, otherwise);
+}
+
+static int carry(const struct cli *cli, int fd, int data, bool raw)
 {
     struct pump p = {.end = QREXEC_CALLER,
             .link = link_new_stream(data, 0, 0),
@@ -97,11 +123,11 @@ static int carry(const struct cli *cli, int data, bool raw)
     int r;
 
     (void)signal(SIGPIPE, SIG_IGN);
-    for (int fd = 0; fd < 3; fd++)
-        pump_stdio_prepare(fd);
+    for (int std = 0; std < 3; std++)
+        pump_stdio_prepare(std);
     r = pump_run(&p, &code, &err);
     pump_stdio_restore();
-    return r ? trouble(cli, err.msg) : code & 0xff;
+    return r ? cut_off(cli, fd, err.msg) : code & 0xff;
 }
 
 int cli_stream(
@@ -122,6 +148,5 @@ int cli_stream(
     r = hear(cli, fd);
     if (r)
         return r;
-    (void)close(fd);
-    return carry(cli, data[0], raw);
+    return carry(cli, fd, data[0], raw);
 }

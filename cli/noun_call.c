@@ -42,6 +42,25 @@ static const char *text_of(json_t *call, const char *key)
     return s ? s : "";
 }
 
+/* What may be chosen, the one offered first with a star. */
+static void print_candidates(json_t *call)
+{
+    json_t *list = json_object_get(call, "candidates"), *name;
+    size_t i, column = 0;
+
+    json_array_foreach (list, i, name) {
+        const char *s = json_string_value(name);
+        size_t len = s ? strlen(s) + 2 : 0;
+
+        if (column == 0 || column + len > 58)
+            column = (size_t)printf("%s  to", column ? "\n" : "") - !!column;
+        column += (size_t)printf(" %s%s", s ? s : "",
+                s && strcmp(s, text_of(call, "default")) == 0 ? "*" : "");
+    }
+    if (column)
+        (void)printf("\n");
+}
+
 /* Two lines a call, so that it reads on a narrow terminal. */
 static void print_call(json_t *call)
 {
@@ -57,6 +76,7 @@ static void print_call(json_t *call)
     (void)printf("  %s%s%s%s -> %s%s%s %s\n", text_of(call, "source"),
             *from ? " (zone " : "", from, *from ? ")" : "", to, *to ? "/" : "",
             text_of(call, "qube"), text_of(call, "service"));
+    print_candidates(call);
 }
 
 static int print_list(const struct buf *text, bool as_json, struct err *err)
@@ -118,12 +138,54 @@ static int run_kill(struct cli *cli, int argc, char **argv)
     return r == 0 ? CLI_OK : cli_fail(&err);
 }
 
+/* ---- a person's answer ----------------------------------------------- */
+
+static int choose(struct cli *cli, const struct msg_choose *m)
+{
+    struct msg_empty ok;
+    struct cli_admin admin;
+    struct err err = {0};
+    int r = cli_admin_open(cli, "call.sock", &admin, &err);
+
+    if (r != 0)
+        return cli_fail(&err);
+    r = cli_admin_ask(&admin, MSG_CALL_CHOOSE, m, MSG_OK, &ok, NULL, &err);
+    cli_admin_close(&admin);
+    return r == 0 ? CLI_OK : cli_fail(&err);
+}
+
+static int run_allow(struct cli *cli, int argc, char **argv)
+{
+    struct msg_choose m = {.allow = 1};
+
+    if (argc < 2 || argc > 3)
+        return cli_misuse(cli, "a call's id is needed: 'qair call list'");
+    m.id = span_str(argv[1]);
+    m.target = span_str(argc == 3 ? argv[2] : "");
+    return choose(cli, &m);
+}
+
+static int run_deny(struct cli *cli, int argc, char **argv)
+{
+    struct msg_choose m = {.allow = 0};
+
+    if (argc != 2)
+        return cli_misuse(cli, "a call's id is needed: 'qair call list'");
+    m.id = span_str(argv[1]);
+    return choose(cli, &m);
+}
+
 static const struct cli_verb verbs[] = {
         {"", "[--raw] TARGET SERVICE[+ARG]",
                 "call a service; stdin, stdout, stderr and exit code are its",
                 run},
         {"list", "[--json]", "calls that wait or run", run_list},
-        {"kill", "ID", "end a running call; its end is recorded", run_kill},
+        {"allow", "ID [TARGET]",
+                "let a call that asks go to TARGET, or to the one with a star",
+                run_allow},
+        {"deny", "ID", "refuse a call that asks", run_deny},
+        {"kill", "ID", "end a call that waits or runs; its end is recorded",
+                run_kill},
         {0},
 };
 

@@ -33,6 +33,9 @@ struct call *call_new(struct calld *d, enum call_origin origin)
 
 void call_free(struct call *c)
 {
+    ask_end(c);
+    if (c->about)
+        c->about->call = NULL;
     if (c->source)
         c->source->asking--;
     LIST_REMOVE(c, entry);
@@ -63,6 +66,8 @@ static void tell_refusal(struct call *c)
 
     if (c->origin == CALL_OF_QUBE)
         qube_refuse(c);
+    else if (c->origin == CALL_OF_ASK)
+        ask_guivm_refused(c);
     else
         role_refuse_as(c->d->role, c->ticket, &refused);
     call_free(c);
@@ -130,6 +135,7 @@ static void refuse(
         return;
     /* What it still waits for cannot help it any more. */
     role_forget(c->d->role, c);
+    ask_end(c);
     c->refused = true;
     c->code = code < 0 ? code : ERR_DENIED;
     /* Words of peers: printable, and short enough for every place. */

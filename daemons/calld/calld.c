@@ -248,6 +248,7 @@ static const struct role_permit permits[] = {
         {MSG_ROLE_ADMIN, MSG_STATUS, ROLE_OPEN, on_status},
         {MSG_ROLE_ADMIN, MSG_CALL_LIST, ROLE_OPEN, running_list},
         {MSG_ROLE_ADMIN, MSG_CALL_KILL, ROLE_OPEN, running_kill},
+        {MSG_ROLE_ADMIN, MSG_CALL_CHOOSE, ROLE_OPEN, ask_on_choose},
         {MSG_ROLE_POLICYD, MSG_POLICY_CHANGED, ROLE_OPEN, on_policy_changed},
         {MSG_ROLE_RELAY, MSG_RELAY_CALL, ROLE_OPEN, host_on_call},
         {MSG_ROLE_RELAY, MSG_RELAY_SERVE, ROLE_OPEN, host_on_serve},

@@ -6,6 +6,8 @@
  *   call.c    one call: life, refusal, end
  *   plan.c    the order of its steps
  *   step.c, step_decide.c   the steps
+ *   ask.c     calls about which a person is asked
+ *   ask_guivm.c   the same question put to a service policy.Ask
  *   running.c calls that have started
  *   qube.c    links to the agents of running qubes
  *   host.c    qubes of the Qubes host whose relay this zone is
@@ -45,12 +47,21 @@
 /* LIMIT_CALLS_MAX calls with services of a usual length. */
 #define CALLD_LIST_MAX ((size_t)8 << 20)
 
+/* Open questions: more than a person answers; and of one source, so that one
+ * cannot hide another's among its own. */
+#define CALLD_QUESTIONS_MAX        64
+#define CALLD_QUESTIONS_PER_SOURCE 4
+/* A question is open so long, less when the call's envelope says less. */
+#define CALLD_QUESTION_S 120
+#define CALLD_ASK_REST_S 15 /* of an envelope's time, to start the target */
+
 enum call_origin {
     CALL_OF_QUBE,  /* TRIGGER_SERVICE4 of an agent */
     CALL_OF_ADMIN, /* MSG_CALL: the owner, outside any qube */
     CALL_OF_RUN,   /* MSG_QUBE_RUN: a command, not a service */
     CALL_OF_ZONE,  /* MSG_INCOMING */
     CALL_OF_HOST,  /* MSG_RELAY_CALL: a qube of the Qubes host */
+    CALL_OF_ASK,   /* this process: policy.Ask about another call */
 };
 
 enum call_plan {
@@ -58,10 +69,13 @@ enum call_plan {
     PLAN_REMOTE,
     PLAN_LOCAL, /* the target is here, wherever the call came from */
     PLAN_RUN,
+    PLAN_ASK, /* policy.Ask in a GuiVM */
     PLAN_COUNT
 };
 
 struct qube;
+struct ask;
+struct json_t;
 
 struct call {
     LIST_ENTRY(call) entry;
@@ -86,6 +100,7 @@ struct call {
     /* what was decided */
     bool allowed;
     bool autostart;
+    unsigned policies; /* calld's count when it was decided */
     uint8_t id[MSG_CALL_ID];
     uint64_t deadline;
     uint8_t policy[MSG_DIGEST];
@@ -95,6 +110,9 @@ struct call {
     char qube[CALLD_TARGET_MAX + 1];
     char user[LIMIT_NAME_MAX + 1];
     char rule[CALLD_RULE_MAX + 1];
+    char choice[CALLD_TARGET_MAX + 1]; /* a person's answer */
+    struct ask *ask;                   /* the open question about it, or NULL */
+    struct ask *about; /* CALL_OF_ASK; NULL: it is answered already */
     /* what goes where */
     struct qube *target;
     uint32_t port; /* of the service in it */
@@ -147,8 +165,9 @@ struct calld {
     unsigned n_calls;
     struct running_list running;
     unsigned n_running;
-    unsigned policies; /* that were in force, counted */
-    bool checking;     /* a running call against the newest */
+    unsigned policies;        /* that were in force, counted */
+    struct running *checking; /* against the newest, now */
+    unsigned n_asking;
     struct qube_list qubes;
     unsigned n_qubes;
     /* Of other zones, as they came; in the last all that find no place. */
@@ -215,6 +234,39 @@ void qube_on_gone(struct role *r, const struct role_msg *m);
 /* Of an agent: one without a qube of its own is called "@...". */
 struct qube *qube_adopt(struct calld *d, const char *name, int fd) MUST_CHECK;
 
+/* ---- ask.c ----------------------------------------------------------- */
+
+/* What is to be chosen, as policyd said it. */
+struct ask {
+    struct call *c;
+    sd_event_source *timer;
+    sd_event_source *hangup; /* of who waits for the call */
+    uint64_t until;
+    char *candidates; /* a line each */
+    char fallback[CALLD_TARGET_MAX + 1];
+    char guivm[LIMIT_NAME_MAX + 1];
+    struct call *call; /* to policy.Ask, being set up */
+    struct ask_guivm *asker;
+};
+
+/* c waits for a person, or is refused. */
+void ask_begin(struct call *c, const struct msg_decision *d);
+/* The question is over, however; c->ask is NULL then. */
+void ask_end(struct call *c);
+/* A person's answer; decided anew with it. */
+void ask_answer(struct call *c, struct span choice);
+void ask_on_choose(struct role *r, const struct role_msg *m);
+bool ask_put(struct json_t *o, const struct ask *a);
+
+/* ---- ask_guivm.c ----------------------------------------------------- */
+
+/* A failure leaves the question open to the owner, and is logged. */
+void ask_guivm_begin(struct ask *a);
+void ask_guivm_end(struct ask *a);
+/* The service runs; takes c's end of its stream. */
+void ask_guivm_connected(struct call *c);
+void ask_guivm_refused(struct call *c);
+
 /* ---- running.c ------------------------------------------------------- */
 
 /* c has been answered; takes its watch. */
@@ -245,6 +297,9 @@ bool record_may_refuse(struct call *c);
 int record_decision(const struct call *c, struct buf *ret, struct err *err)
         MUST_CHECK;
 int record_run(const struct call *c, struct buf *ret, struct err *err)
+        MUST_CHECK;
+/* That a person is asked, where, and about which call. */
+int record_ask(const struct call *c, struct buf *ret, struct err *err)
         MUST_CHECK;
 
 #endif

@@ -35,6 +35,7 @@ static const enum step plans[PLAN_COUNT][6] = {
                 STEP_ANSWER},
         [PLAN_LOCAL] = {STEP_RECORD, STEP_START, STEP_KEY, STEP_EXEC,
                 STEP_ANSWER},
+        [PLAN_ASK] = {STEP_RECORD, STEP_START, STEP_EXEC, STEP_ANSWER},
         [PLAN_RUN] = {STEP_RECORD, STEP_START, STEP_EXEC, STEP_ANSWER},
 };
 

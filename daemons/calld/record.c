@@ -73,6 +73,28 @@ int record_decision(const struct call *c, struct buf *ret, struct err *err)
     return statement_decision_format(&d, ret, err);
 }
 
+int record_ask(const struct call *c, struct buf *ret, struct err *err)
+{
+    const struct call *about = c->about ? c->about->c : NULL;
+    char detail[STATEMENT_REASON_MAX];
+    char id[CALLD_ID_TEXT] = "";
+    struct statement_event e = {.time = role_now(),
+            .zone = span_str(role_zone(c->d->role)),
+            .kind = span_str("call-asks")};
+
+    if (!about)
+        return err_set(err, ERR_STATE, "it is answered already");
+    text_format_hex(SPAN_OF(about->id), id);
+    (void)snprintf(detail, sizeof(detail),
+            "call %s from %s to %s, %.200s: asked in %s", id,
+            about->source_name,
+            *about->requested ? about->requested : "@default", about->service,
+            c->qube);
+    e.detail = span_str(detail);
+    crypto_sha256(SPAN_OF(about->id), e.digest);
+    return statement_event_format(&e, ret, err);
+}
+
 int record_run(const struct call *c, struct buf *ret, struct err *err)
 {
     char safe[STATEMENT_REASON_MAX - 64];

@@ -31,6 +31,7 @@ struct running {
     unsigned checked; /* against the policy of that count */
     bool cut;         /* on its way out */
     char why[CALLD_REASON_MAX + 1];
+    struct role_ticket asker;
     struct role_ticket killer;
     bool has_killer;
     /* as in struct call */
@@ -40,8 +41,11 @@ struct running {
     char zone[LIMIT_ZONE_NAME_MAX + 1];
     char qube[CALLD_TARGET_MAX + 1];
     char rule[CALLD_RULE_MAX + 1];
+    char choice[CALLD_TARGET_MAX + 1];
     char service[]; /* last: most are short */
 };
+
+static void check_next(struct calld *d);
 
 /* ---- begin and end --------------------------------------------------- */
 
@@ -51,8 +55,15 @@ static void end(struct running *u)
 
     role_forget(d->role, u);
     LIST_REMOVE(u, entry);
+    if (d->checking == u) { /* and with it the answer that is awaited */
+        d->checking = NULL;
+        check_next(d);
+    }
     d->n_running--;
     (void)sd_event_source_disable_unref(u->io);
+    /* The owner's command hears why; a second answer, before the end. */
+    if (*u->why && (u->origin == CALL_OF_ADMIN || u->origin == CALL_OF_RUN))
+        role_refuse(d->role, u->asker, ERR_DENIED, d->where, "%s", u->why);
     /* Whoever still holds the end cannot keep the stream open by that. */
     (void)shutdown(u->fd, SHUT_RDWR);
     (void)close(u->fd);
@@ -85,7 +96,8 @@ void running_begin(struct call *c)
     u->fd = TAKE_FD(c->watch);
     u->target = c->target;
     u->port = c->port;
-    u->checked = c->d->policies;
+    u->asker = c->ticket;
+    u->checked = c->policies;
     memcpy(u->id, c->id, sizeof(u->id));
     memcpy(u->source_name, c->source_name, sizeof(u->source_name));
     memcpy(u->requested, c->requested, sizeof(u->requested));
@@ -93,9 +105,12 @@ void running_begin(struct call *c)
     memcpy(u->zone, c->zone, sizeof(u->zone));
     memcpy(u->qube, c->qube, sizeof(u->qube));
     memcpy(u->rule, c->rule, sizeof(u->rule));
+    memcpy(u->choice, c->choice, sizeof(u->choice));
     memcpy(u->service, c->service, len + 1);
     LIST_INSERT_HEAD(&c->d->running, u, entry);
     c->d->n_running++;
+    /* Another policy came into force while it was set up. */
+    check_next(c->d);
 }
 
 /* Of those for which it is true. */
@@ -207,6 +222,23 @@ static void cut(struct running *u)
     role_request(u->d->role, &q);
 }
 
+static bool kill_waiting(struct calld *d, struct role_ticket killer,
+        const uint8_t id[static MSG_CALL_ID])
+{
+    struct call *c;
+
+    LIST_FOREACH (c, &d->calls, entry) {
+        if (!c->refused && memcmp(c->id, id, MSG_CALL_ID) == 0)
+            break;
+    }
+    if (!c)
+        return false;
+    call_refuse(c, ERR_DENIED, d->where, "ended by the owner of zone %s",
+            role_zone(d->role));
+    role_reply_ok(d->role, killer);
+    return true;
+}
+
 void running_kill(struct role *r, const struct role_msg *m)
 {
     const struct msg_named *named = m->body;
@@ -219,6 +251,8 @@ void running_kill(struct role *r, const struct role_msg *m)
                 "a call's id is 32 hexadecimal digits: 'qair call list'");
         return;
     }
+    if (kill_waiting(d, m->ticket, id))
+        return;
     LIST_FOREACH (u, &d->running, entry) {
         if (memcmp(u->id, id, sizeof(id)) == 0 && !u->has_killer)
             break;
@@ -237,7 +271,11 @@ void running_kill(struct role *r, const struct role_msg *m)
 
 /* ---- a new policy ---------------------------------------------------- */
 
-static void check_next(struct calld *d);
+/* Not what the rules did not decide. */
+static bool is_of_policy(const struct running *u)
+{
+    return u->origin != CALL_OF_RUN && u->origin != CALL_OF_ASK;
+}
 
 /* The same target as now, by the rules as they are now? */
 static bool still_allows(const struct running *u, const struct msg_decision *d)
@@ -255,7 +293,7 @@ static void on_checked(
     char reason[128];
 
     (void)r;
-    d->checking = false;
+    d->checking = NULL;
     /* policyd is gone: the next one says when it is there. */
     if (answer->type == MSG_REFUSED)
         return;
@@ -281,17 +319,21 @@ static void check_next(struct calld *d)
             .expect = MSG_DECISION,
             .done = on_checked};
 
+    if (d->checking)
+        return;
     LIST_FOREACH (u, &d->running, entry) {
-        if (u->checked != d->policies && !u->cut && u->origin != CALL_OF_RUN)
+        if (u->checked != d->policies && !u->cut && is_of_policy(u))
             break;
     }
-    if (!u || d->checking)
+    if (!u)
         return;
     u->checked = d->policies;
-    d->checking = true;
+    d->checking = u;
     m = (struct msg_decide){.source = span_str(u->source_name),
             .target = span_str(u->requested),
-            .service = span_str(u->service)};
+            .service = span_str(u->service),
+            .choice = span_str(u->choice),
+            .running = 1};
     q.user = u;
     role_request(d->role, &q);
 }
@@ -328,14 +370,15 @@ static bool put_waiting(struct json_t *list, const struct call *c)
 
     text_format_hex(SPAN_OF(c->id), id);
     return o && statement_put_str(o, "id", id) &&
-           statement_put_str(o, "state", "waiting") &&
+           statement_put_str(o, "state", c->ask ? "asking" : "waiting") &&
            statement_put_u64(o, "since", c->since) &&
            statement_put_str(o, "source", c->source_name) &&
            statement_put_str(o, "source_zone", c->peer_zone) &&
            statement_put_str(o, "zone", c->zone) &&
            statement_put_str(o, "qube", *c->qube ? c->qube : c->requested) &&
            statement_put_str(o, "service", c->service) &&
-           statement_put_str(o, "rule", c->rule);
+           statement_put_str(o, "rule", c->rule) &&
+           (!c->ask || ask_put(o, c->ask));
 }
 
 static int format_list(const struct calld *d, struct buf *ret, struct err *err)

@@ -25,8 +25,9 @@ void step_record(struct call *c)
 {
     CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_STATEMENT_MAX);
     struct err err;
-    int e = c->origin == CALL_OF_RUN ? record_run(c, &text, &err)
-                                     : record_decision(c, &text, &err);
+    int e = c->origin == CALL_OF_RUN   ? record_run(c, &text, &err)
+            : c->origin == CALL_OF_ASK ? record_ask(c, &text, &err)
+                                       : record_decision(c, &text, &err);
 
     if (e)
         call_refuse(
@@ -220,6 +221,8 @@ void step_answer(struct call *c)
 {
     if (c->origin == CALL_OF_QUBE)
         qube_connect(c);
+    else if (c->origin == CALL_OF_ASK)
+        ask_guivm_connected(c);
     else
         role_reply_ok(c->d->role, c->ticket);
     running_begin(c);

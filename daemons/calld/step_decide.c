@@ -61,6 +61,10 @@ static void on_decision(
         call_refuse(c, ERR_LIMIT, c->d->where, "the decision is too long");
         return;
     }
+    if (d->ask && !*c->choice) {
+        ask_begin(c, d);
+        return;
+    }
     if (!d->allow) {
         call_refuse_as(c, &(struct msg_refused){.code = (uint32_t)-ERR_DENIED,
                                   .where = d->where,
@@ -68,6 +72,7 @@ static void on_decision(
         return;
     }
     c->allowed = true;
+    c->policies = c->d->policies;
     plan = plan_of(d->kind);
     if (plan == PLAN_COUNT) {
         call_refuse(c, ERR_UNSUPPORTED, c->d->where,
@@ -86,9 +91,11 @@ void step_decide(struct call *c)
 {
     const struct msg_decide local = {.source = span_str(c->source_name),
             .target = span_str(c->requested),
-            .service = span_str(c->service)};
-    const struct msg_decide_remote remote = {
-            .zone = span_str(c->peer_zone), .envelope = buf_span(&c->envelope)};
+            .service = span_str(c->service),
+            .choice = span_str(c->choice)};
+    const struct msg_decide_remote remote = {.zone = span_str(c->peer_zone),
+            .envelope = buf_span(&c->envelope),
+            .choice = span_str(c->choice)};
     bool is_remote = c->origin == CALL_OF_ZONE;
     const struct role_request q = {.to = MSG_ROLE_POLICYD,
             .type = is_remote ? MSG_DECIDE_REMOTE : MSG_DECIDE,

@@ -35,12 +35,21 @@ static const char *cannot_go_on(
     return NULL;
 }
 
+struct question {
+    struct policy_request request;
+    const struct judge_call *from; /* NULL: the call begins here */
+    bool running;                  /* whose envelope was judged when it began */
+    struct span choice;
+};
+
 /* What the zone cannot do although its rules allow it; NULL: it can. */
 static const char *cannot(
-        const struct policy_result *r, const struct judge_call *from)
+        const struct policy_result *r, const struct question *q)
 {
+    const struct judge_call *from = q->from;
+
     /* Calls of a RemoteVM come with an envelope, or not at all. */
-    if (!from && span_eq_str(r->source->type, "RemoteVM"))
+    if (!from && !q->running && span_eq_str(r->source->type, "RemoteVM"))
         return "a RemoteVM calls from its own zone alone";
     if (r->target.dispvm)
         return "this zone has no disposable qubes";
@@ -76,43 +85,110 @@ static void put_service(
                 r->service.ptr, (int)r->argument.len, r->argument.ptr);
 }
 
-/* from: NULL when the call begins here. */
-static void decide(const struct decide *d, const struct policy_request *request,
-        const struct judge_call *from, struct decide_text *text,
+/* ---- a person is to choose ---------------------------------------------- */
+
+/* Disposables and the zone itself serve nobody (cannot). */
+static bool is_offered(const struct policy_target *t)
+{
+    return t->qube && !t->dispvm && !span_eq_str(t->qube->type, "AdminVM");
+}
+
+static bool put_candidates(const struct decide *d,
+        const struct policy_result *r, struct decide_text *text,
+        struct span *ret)
+{
+    size_t pos = 0, len = 0;
+    struct policy_target t;
+
+    while (policy_ask_next(r, d->system, &pos, &t)) {
+        char *at = text->candidates + len;
+        size_t room = sizeof(text->candidates) - len - 1;
+
+        if (!is_offered(&t))
+            continue;
+        if (!policy_target_format(&t, at, room))
+            return false;
+        len += strlen(at);
+        text->candidates[len++] = '\n';
+    }
+    *ret = SPAN(text->candidates, len);
+    return len > 0;
+}
+
+static const char *ask(const struct decide *d, const struct policy_result *r,
+        struct decide_text *text, struct msg_decision *ret)
+{
+    if (!put_candidates(d, r, text, &ret->candidates))
+        return "the rule asks, and there is nothing to choose from";
+    if (is_offered(&r->target) &&
+            policy_target_format(
+                    &r->target, text->fallback, sizeof(text->fallback)))
+        ret->fallback = span_str(text->fallback);
+    ret->guivm = r->source->guivm;
+    ret->ask = 1;
+    return NULL;
+}
+
+/* ---- deciding ----------------------------------------------------------- */
+
+static void eval(const struct decide *d, const struct question *q,
+        struct policy_result *r)
+{
+    policy_eval(d->policy, d->system, &q->request, r);
+    /* One that runs may be allowed by now without a question. */
+    if (q->choice.len > 0 && (!q->running || r->verdict == POLICY_ASK))
+        policy_choose(d->policy, d->system, &q->request, q->choice, r);
+}
+
+static void settle(const struct decide *d, const struct question *q,
+        const struct policy_result *r, struct decide_text *text,
         struct msg_decision *ret)
 {
-    struct policy_result r;
-    const char *reason;
+    const char *reason = r->reason;
 
-    policy_eval(d->policy, d->system, request, &r);
+    if (r->verdict == POLICY_ALLOW)
+        reason = cannot(r, q);
+    else if (r->verdict == POLICY_ASK && q->running)
+        reason = "the rules have a person asked now";
+    else if (r->verdict == POLICY_ASK)
+        reason = ask(d, r, text, ret);
+    if (reason)
+        deny(d, "policy", reason, text, ret);
+    else if (r->verdict == POLICY_ALLOW)
+        allow(r, ret);
+}
+
+static void decide(const struct decide *d, const struct question *q,
+        struct decide_text *text, struct msg_decision *ret)
+{
+    struct policy_result r;
+
+    eval(d, q, &r);
     memcpy(ret->policy, d->digest, sizeof(ret->policy));
     ret->source =
-            SAFE(r.source ? r.source->name : request->source, text->source);
-    ret->requested = SAFE(request->target, text->requested);
-    put_service(&r, request->service, text->service, sizeof(text->service));
+            SAFE(r.source ? r.source->name : q->request.source, text->source);
+    ret->requested = SAFE(q->request.target, text->requested);
+    put_service(&r, q->request.service, text->service, sizeof(text->service));
     ret->service = span_str(text->service);
     if (r.rule_file.len) {
         (void)snprintf(text->rule, sizeof(text->rule), "%.*s:%u",
                 (int)r.rule_file.len, r.rule_file.ptr, r.rule_line);
         ret->rule = span_str(text->rule);
     }
-    reason = r.verdict == POLICY_ALLOW ? cannot(&r, from) : r.reason;
-    if (r.verdict == POLICY_ASK)
-        reason = "nobody to ask: this zone has no agent that asks a person";
-    if (reason)
-        deny(d, "policy", reason, text, ret);
-    else
-        allow(&r, ret);
+    settle(d, q, &r, text, ret);
 }
 
 void decide_local(const struct decide *d, const struct msg_decide *m,
         struct decide_text *text, struct msg_decision *ret)
 {
-    const struct policy_request request = {
-            .source = m->source, .target = m->target, .service = m->service};
+    const struct question q = {.request = {.source = m->source,
+                                       .target = m->target,
+                                       .service = m->service},
+            .choice = m->choice,
+            .running = m->running};
 
     *ret = (struct msg_decision){.allow = 0};
-    decide(d, &request, NULL, text, ret);
+    decide(d, &q, text, ret);
     ret->source_qube = ret->source;
 }
 
@@ -127,14 +203,16 @@ static void put_origin(const struct judge_call *c, struct decide_text *text,
 }
 
 void decide_remote(const struct decide *d, const struct judge_call *c,
-        struct decide_text *text, struct msg_decision *ret)
+        struct span choice, struct decide_text *text, struct msg_decision *ret)
 {
-    const struct policy_request request = {.source = span_str(c->source->name),
-            .target = c->call.qube,
-            .service = c->call.service};
+    const struct question q = {.request = {.source = span_str(c->source->name),
+                                       .target = c->call.qube,
+                                       .service = c->call.service},
+            .from = c,
+            .choice = choice};
 
     *ret = (struct msg_decision){.allow = 0};
-    decide(d, &request, c, text, ret);
+    decide(d, &q, text, ret);
     /* Every zone on the way may say that nothing is to be started. */
     ret->autostart = ret->autostart && c->call.autostart;
     put_origin(c, text, ret);

@@ -18,8 +18,13 @@ struct decide {
     const struct policy_system *system;
 };
 
+/* All qubes and their disposables, by name. */
+#define DECIDE_CANDIDATES_MAX 81920
+
 /* What an answer's spans point into. */
 struct decide_text {
+    char candidates[DECIDE_CANDIDATES_MAX];
+    char fallback[POLICY_TARGET_TEXT_MAX];
     char source[65];
     char source_qube[65];
     char requested[LIMIT_SERVICE_NAME_MAX + 1];
@@ -29,12 +34,12 @@ struct decide_text {
     char reason[ERR_MSG_MAX];
 };
 
-/* A call that begins in this zone. */
+/* A call that begins in this zone, or one that runs (m->running). */
 void decide_local(const struct decide *d, const struct msg_decide *m,
         struct decide_text *text, struct msg_decision *ret);
-/* A call from another zone whose envelope is true. */
+/* A call from another zone whose envelope is true; choice as in msg_decide. */
 void decide_remote(const struct decide *d, const struct judge_call *c,
-        struct decide_text *text, struct msg_decision *ret);
+        struct span choice, struct decide_text *text, struct msg_decision *ret);
 /* One whose envelope is not: c tells what is known of it. */
 void decide_refuse(const struct decide *d, struct span peer,
         const struct judge_call *c, const char *reason,

@@ -12,6 +12,7 @@ struct trial {
     struct judge_call *c;
     struct err *err;
     size_t peer_number; /* in the pack */
+    bool again;
 };
 
 typedef enum judge_verdict check_fn(struct trial *t);
@@ -114,6 +115,10 @@ static enum judge_verdict check_replay(struct trial *t)
     int r = replay_add(
             t->j->replay, t->peer_number, c->call_id, c->deadline, t->now);
 
+    if (t->again)
+        return r == ERR_EXISTS
+                       ? JUDGE_TRUE
+                       : refuse(t, "no question about this call was open");
     if (r == ERR_EXISTS)
         return refuse(t, "the envelope was used before (replay)");
     if (r < 0)
@@ -123,24 +128,49 @@ static enum judge_verdict check_replay(struct trial *t)
     return JUDGE_TRUE;
 }
 
-enum judge_verdict judge_envelope(struct judge *j, struct span peer,
-        struct span envelope, uint64_t now, struct judge_call *ret,
-        struct err *err)
+static enum judge_verdict judge(struct trial *t)
 {
     /* The id is spent last: a call that must wait keeps it. */
     static check_fn *const checks[] = {check_signature, check_zones, check_time,
             check_chain, check_source, check_replay};
-    struct trial t = {
-            .j = j, .peer = peer, .envelope = envelope, .c = ret, .err = err};
     enum judge_verdict v = JUDGE_TRUE;
 
-    *ret = (struct judge_call){.verified = false};
-    if (now > j->latest)
-        j->latest = now;
-    t.now = j->latest;
+    *t->c = (struct judge_call){.verified = false};
+    if (t->now > t->j->latest)
+        t->j->latest = t->now;
+    t->now = t->j->latest;
     for (size_t i = 0; i < ARRAY_LEN(checks) && v == JUDGE_TRUE; i++)
-        v = checks[i](&t);
+        v = checks[i](t);
     return v;
+}
+
+enum judge_verdict judge_envelope(struct judge *j, struct span peer,
+        struct span envelope, uint64_t now, struct judge_call *ret,
+        struct err *err)
+{
+    struct trial t = {.j = j,
+            .peer = peer,
+            .envelope = envelope,
+            .now = now,
+            .c = ret,
+            .err = err};
+
+    return judge(&t);
+}
+
+enum judge_verdict judge_answered(struct judge *j, struct span peer,
+        struct span envelope, uint64_t now, struct judge_call *ret,
+        struct err *err)
+{
+    struct trial t = {.j = j,
+            .peer = peer,
+            .envelope = envelope,
+            .now = now,
+            .c = ret,
+            .err = err,
+            .again = true};
+
+    return judge(&t);
 }
 
 void judge_call_fini(struct judge_call *c)

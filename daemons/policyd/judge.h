@@ -57,6 +57,13 @@ struct judge_call {
 enum judge_verdict judge_envelope(struct judge *j, struct span peer,
         struct span envelope, uint64_t now, struct judge_call *ret,
         struct err *err) MUST_CHECK;
+/*
+ * The same for an envelope that was found true before, when a person has
+ * answered the question that its call led to: its id must have been seen.
+ */
+enum judge_verdict judge_answered(struct judge *j, struct span peer,
+        struct span envelope, uint64_t now, struct judge_call *ret,
+        struct err *err) MUST_CHECK;
 void judge_call_fini(struct judge_call *c);
 
 #endif

@@ -242,17 +242,17 @@ static void wait_for_its_second(struct policyd *p, struct role_ticket ticket,
         struct span zone, struct span envelope);
 
 static void judge(struct policyd *p, struct role_ticket ticket,
-        struct span zone, struct span envelope)
+        struct span zone, struct span envelope, struct span choice)
 {
     CLEANUP(judge_call_fini) struct judge_call call = {.verified = false};
     struct decide_text text;
     struct msg_decision answer;
     struct err err = {.code = 0};
 
-    switch (judge_envelope(
+    switch ((choice.len > 0 ? judge_answered : judge_envelope)(
             &p->judge, zone, envelope, role_now(), &call, &err)) {
-    case JUDGE_LATER:
-        if (p->n_waiting < WAITING_MAX) {
+    case JUDGE_LATER: /* an answered one waited for its second before */
+        if (p->n_waiting < WAITING_MAX && choice.len == 0) {
             wait_for_its_second(p, ticket, zone, envelope);
             return;
         }
@@ -263,7 +263,7 @@ static void judge(struct policyd *p, struct role_ticket ticket,
         decide_refuse(&p->decide, zone, &call, err.msg, &text, &answer);
         break;
     case JUDGE_TRUE:
-        decide_remote(&p->decide, &call, &text, &answer);
+        decide_remote(&p->decide, &call, choice, &text, &answer);
         break;
     }
     role_reply(p->role, ticket, MSG_DECISION, &answer, NULL, 0);
@@ -273,7 +273,7 @@ static void on_decide_remote(struct role *r, const struct role_msg *m)
 {
     const struct msg_decide_remote *q = m->body;
 
-    judge(role_user(r), m->ticket, q->zone, q->envelope);
+    judge(role_user(r), m->ticket, q->zone, q->envelope, q->choice);
 }
 
 /* ---- calls from clocks that are ahead ---------------------------------------
@@ -287,7 +287,8 @@ static int on_its_second(sd_event_source *s, uint64_t usec, void *user)
     (void)usec;
     /* May be too early still, and wait anew: the number stays bounded. */
     w->p->n_waiting--;
-    judge(w->p, w->ticket, span_str(w->zone), buf_span(&w->envelope));
+    judge(w->p, w->ticket, span_str(w->zone), buf_span(&w->envelope),
+            SPAN_EMPTY);
     sd_event_source_disable_unref(w->timer);
     buf_fini(&w->envelope);
     free(w);

@@ -97,6 +97,7 @@ struct conf_qube {
     char remote_name[LIMIT_NAME_MAX + 1];  /* RemoteVM: name over there */
     char default_user[LIMIT_NAME_MAX + 1]; /* default "user" */
     char label[LIMIT_NAME_MAX + 1];        /* default "red" */
+    char guivm[LIMIT_NAME_MAX + 1];        /* where to ask about its calls */
     char tags[CONF_LIST_MAX + 1];
     char services[CONF_LIST_MAX + 1]; /* names in services/; "*": all */
     char keys[CONF_LIST_MAX + 1];     /* that its services may use */

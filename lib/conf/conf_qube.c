@@ -123,6 +123,15 @@ static int set_label(
     return conf_set_name(q->label, LIMIT_NAME_MAX, value, err);
 }
 
+static int set_guivm(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    struct conf_qube *q = ctx;
+
+    (void)rest;
+    return conf_set_name(q->guivm, LIMIT_NAME_MAX, value, err);
+}
+
 static int set_autostart(
         void *ctx, struct span rest, struct span value, struct err *err)
 {
@@ -184,6 +193,7 @@ static const struct conf_key qube_keys[] = {
         {"autostart", false, set_autostart},
         {"default-user", false, set_default_user},
         {"label", false, set_label},
+        {"guivm", false, set_guivm},
         {"tags", false, set_tags},
         {"services", false, set_services},
         {"keys", false, set_keys},

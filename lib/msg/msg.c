@@ -10,7 +10,7 @@ struct field {
     uint16_t at;  /* offset in the struct */
 };
 
-#define FIELDS_MAX 17 /* msg_decision */
+#define FIELDS_MAX 21 /* msg_decision */
 
 struct shape {
     struct field field[FIELDS_MAX];
@@ -56,19 +56,21 @@ static const struct shape peer = {.n = 1, .field = {U8(msg_peer, role)}};
 static const struct shape named = {.n = 1, .field = {TEXT(msg_named, name)}};
 
 static const struct shape decide = {
-        .n = 3,
+        .n = 5,
         .field = {TEXT(msg_decide, source), TEXT(msg_decide, target),
-                TEXT(msg_decide, service)},
+                TEXT(msg_decide, service), TEXT(msg_decide, choice),
+                U8(msg_decide, running)},
 };
 
 static const struct shape decide_remote = {
-        .n = 2,
+        .n = 3,
         .field = {TEXT(msg_decide_remote, zone),
-                BLOB(msg_decide_remote, envelope)},
+                BLOB(msg_decide_remote, envelope),
+                TEXT(msg_decide_remote, choice)},
 };
 
 static const struct shape decision = {
-        .n = 17,
+        .n = 21,
         .field = {U8(msg_decision, allow), U8(msg_decision, kind),
                 U8(msg_decision, autostart), FIXED(msg_decision, call_id),
                 U64(msg_decision, deadline), FIXED(msg_decision, policy),
@@ -77,7 +79,9 @@ static const struct shape decision = {
                 TEXT(msg_decision, qube), TEXT(msg_decision, requested),
                 TEXT(msg_decision, service), TEXT(msg_decision, user),
                 TEXT(msg_decision, rule), TEXT(msg_decision, where),
-                TEXT(msg_decision, reason)},
+                TEXT(msg_decision, reason), U8(msg_decision, ask),
+                BLOB(msg_decision, candidates), TEXT(msg_decision, fallback),
+                TEXT(msg_decision, guivm)},
 };
 
 static const struct shape append = {
@@ -182,6 +186,12 @@ static const struct shape relay_call = {
                 TEXT(msg_relay_call, service)},
 };
 
+static const struct shape choose = {
+        .n = 3,
+        .field = {U8(msg_choose, allow), TEXT(msg_choose, id),
+                TEXT(msg_choose, target)},
+};
+
 static const struct type {
     const char *name;
     const struct shape *shape;
@@ -233,6 +243,7 @@ static const struct type {
         [MSG_QUBE_RUN] = {"QUBE_RUN", &qube_run, 1, false},
         [MSG_CALL_LIST] = {"CALL_LIST", &empty, 0, false},
         [MSG_CALL_KILL] = {"CALL_KILL", &named, 0, false},
+        [MSG_CALL_CHOOSE] = {"CALL_CHOOSE", &choose, 0, false},
         [MSG_RELAY_CALL] = {"RELAY_CALL", &relay_call, 1, false},
         [MSG_RELAY_SERVE] = {"RELAY_SERVE", &empty, 1, false},
 };

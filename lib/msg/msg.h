@@ -100,10 +100,11 @@ enum msg_type {
     MSG_APPRAISED = 129, /* msg_appraised */
 
     /* admin -> calld */
-    MSG_CALL = 144,      /* msg_call + fd: data stream -> MSG_OK */
-    MSG_QUBE_RUN = 145,  /* msg_qube_run + fd: data stream -> MSG_OK */
-    MSG_CALL_LIST = 146, /* msg_empty -> MSG_FILE (JSON) */
-    MSG_CALL_KILL = 147, /* msg_named: the call's id in hex -> MSG_OK */
+    MSG_CALL = 144,        /* msg_call + fd: data stream -> MSG_OK */
+    MSG_QUBE_RUN = 145,    /* msg_qube_run + fd: data stream -> MSG_OK */
+    MSG_CALL_LIST = 146,   /* msg_empty -> MSG_FILE (JSON) */
+    MSG_CALL_KILL = 147,   /* msg_named: the call's id in hex -> MSG_OK */
+    MSG_CALL_CHOOSE = 148, /* msg_choose -> MSG_OK */
 
     /* relay -> calld, in the relay qube of a Qubes host */
     MSG_RELAY_CALL = 176,  /* msg_relay_call + fd: data stream -> MSG_OK */
@@ -137,11 +138,15 @@ struct msg_decide {
     struct span source;  /* qube name, or "@adminvm" for the local user */
     struct span target;  /* as asked for, may be empty or "@default" */
     struct span service; /* NAME+ARG; "+" added when missing */
+    struct span choice;  /* what a person answered to the decision `ask` */
+    uint8_t running;     /* 1: a call that runs, from whichever zone, source
+                            being its local name: would it be allowed now? */
 };
 
 struct msg_decide_remote {
     struct span zone;     /* peer, as proved by the channel */
     struct span envelope; /* DSSE */
+    struct span choice;   /* as above: the same envelope a second time */
 };
 
 enum msg_target_kind { MSG_TARGET_LOCAL = 1, MSG_TARGET_REMOTE = 2 };
@@ -164,6 +169,11 @@ struct msg_decision {
     struct span rule;             /* "30-sign.policy:12" or empty */
     struct span where;            /* when denied */
     struct span reason;
+    /* A person is to choose (allow is 0); then decide again with `choice`. */
+    uint8_t ask;
+    struct span candidates; /* a name a line, each with its '\n' */
+    struct span fallback;   /* the candidate that is offered first, or empty */
+    struct span guivm;      /* qube in which to ask, or empty */
 };
 
 enum msg_append_kind {
@@ -278,6 +288,13 @@ struct msg_relay_call {
     struct span source; /* qube of the Qubes host, as its dom0 said */
     struct span target; /* RemoteVM */
     struct span service;
+};
+
+/* The owner's answer to a call that asks. */
+struct msg_choose {
+    uint8_t allow;
+    struct span id;     /* in hex */
+    struct span target; /* a candidate; empty: the one offered first */
 };
 
 struct msg_qube_run {

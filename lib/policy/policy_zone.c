@@ -62,6 +62,7 @@ int policy_system_new_from_conf(const struct conf_qubes *qubes,
                 .tags = tags[i].tags,
                 .n_tags = split_list(q->tags, tags[i].tags),
                 .running = true,
+                .guivm = span_str(q->guivm),
                 .zone = span_str(q->zone),
                 .remote_name = span_str(q->remote_name)};
     }

@@ -59,14 +59,20 @@ service test.Flood 'head -c 20000000 /dev/zero >&2; echo over'
 service test.Deaf 'echo out; sleep 0.2; exit 5'
 service test.Hang 'echo started; exec sleep 4321'
 service test.Key 'test -n "$QAIR_KEY_FD" && echo "has a key session"'
+service policy.Ask 'cat >/home/user/question; cat /home/user/answer'
 services='test.Echo test.Who test.Exit test.Die test.Flood test.Deaf test.Hang test.Key'
 printf 'type = AppVM\nservices = %s\nkeys = release\n' "$services" >zone/qubes.d/store.conf
 printf 'type = AppVM\n' >zone/qubes.d/work.conf
-printf 'type = AppVM\n' >zone/qubes.d/other.conf
+printf 'type = AppVM\nguivm = screen\n' >zone/qubes.d/other.conf
+printf 'type = AppVM\nservices = policy.Ask\n' >zone/qubes.d/screen.conf
 printf 'type = RemoteVM\nzone = far\nremote-name = x\n' >zone/qubes.d/far-x.conf
 cat >zone/policy.d/30-test.policy <<'END'
 test.Who    +no  @anyvm     store  deny
 test.Hang   *    work       store  allow
+test.Who    +ask work       @default  ask default_target=store
+test.Who    +ask work       other  ask
+test.Who    +gui other      @default  ask default_target=store
+test.Who    +gui other      store  ask
 *           *    work       store  allow user=user
 *           *    @adminvm   store  allow
 test.Echo   *    work       far-x  allow
@@ -130,10 +136,69 @@ is "a request that is too long, and the next one" "rc=126 work test.Who+ rc=0" \
 is "a qube that is not there" "rc=126" "$(run qube nowhere -- true | tail -n 1)"
 is "a misuse" "rc=2" "$(run owner call store 'not/a/service' | tail -n 1)"
 
+recorded() { # WORDS: how many records have them
+    grep -aoh '"payload":"[^"]*"' -r zone/log/tile | cut -d'"' -f4 |
+        while read -r p; do base64 -d <<<"$p"; echo; done | grep -c "$1"
+}
+
+# ---- a person is asked -------------------------------------------------
+
+ask() { # QUBE SERVICE: begins a call that asks; sets caller and id
+    {
+        qube "$1" -- qrexec-client-vm @default "$2" </dev/null
+        echo "rc=$?"
+    } >asked 2>&1 &
+    caller=$!
+    id=
+    for _ in $(seq 200); do
+        id=$(owner call list | awk '/ asking /{print $1}')
+        [ -n "$id" ] && break
+        sleep 0.05
+    done
+}
+told() { # waits for the caller; what it was told
+    while kill -0 "$caller" 2>/dev/null; do sleep 0.05; done
+    paste -sd ' ' asked
+}
+ask work test.Who+ask
+is "a call that asks is listed with what it may become" "to other store*" \
+    "$(owner call list | sed -n 3p | xargs)"
+is "the list fits a narrow terminal" "" "$(owner call list | awk 'length > 60')"
+is "nothing else than what is offered" "rc=1" \
+    "$(run owner call allow "$id" work | tail -n 1)"
+is "the owner lets it through" "rc=0" "$(run owner call allow "$id")"
+is "and it runs" "work test.Who+ask ask rc=0" "$(told)"
+ask work test.Who+ask
+is "the owner denies" "rc=0" "$(run owner call deny "$id")"
+is "and the caller hears it" \
+    "qrexec-client-vm: refused by zone home: denied by the zone's owner rc=126" \
+    "$(told)"
+ask work test.Who+ask
+is "the owner ends a call that asks" "rc=0" "$(run owner call kill "$id")"
+is "and the caller hears that" \
+    "qrexec-client-vm: refused by zone home: ended by the owner of zone home rc=126" \
+    "$(told)"
+is "a call that does not ask cannot be answered" "rc=1" \
+    "$(run owner call allow "$id" | tail -n 1)"
+gui() { # ANSWER: what the person in the GuiVM says
+    qube screen "printf '%s\n' '$1' >/home/user/answer"
+    run qube other -- qrexec-client-vm @default test.Who+gui </dev/null | xargs
+}
+is "a GuiVM lets a call through" "other test.Who+gui gui rc=0" \
+    "$(gui allow:store)"
+is "after it was asked in the words of Qubes" \
+    '{"argument":"+gui","default_target":"store","icons":{"other":"appvm-red","store":"appvm-red"},"service":"test.Who","source":"other","targets":["store"]}' \
+    "$(qube screen cat question)"
+is "a GuiVM denies" \
+    "qrexec-client-vm: refused by zone home: denied by the person asked in screen rc=126" \
+    "$(gui deny)"
+is "a GuiVM that lies gets nowhere" "rc=126" "$(gui allow:work | awk '{print $NF}')"
+is "questions are on record" 3 "$(recorded ': asked in screen')"
+
 # ---- ends --------------------------------------------------------------
 
 hang() { # starts a hanging call; sets caller
-    env --default-signal=INT qair -z zone call store test.Hang >hang.out 2>/dev/null </dev/null &
+    env --default-signal=INT qair -z zone call store test.Hang >hang.out 2>hang.err </dev/null &
     caller=$!
     for _ in $(seq 200); do
         [ -s hang.out ] && return
@@ -147,10 +212,6 @@ gone() { # COMMAND...: waits until it fails
     done
     echo "still there"
 }
-recorded() { # WORDS: how many records have them
-    grep -aoh '"payload":"[^"]*"' -r zone/log/tile | cut -d'"' -f4 |
-        while read -r p; do base64 -d <<<"$p"; echo; done | grep -c "$1"
-}
 id_of() { owner call list | awk '/ running /{print $1}'; }
 hang
 is "a running call is listed" \
@@ -163,10 +224,12 @@ is "nor is what is no id" "rc=1" "$(run owner call kill x | tail -n 1)"
 is "the owner ends a running call" "rc=0" "$(run owner call kill "$(id_of)")"
 wait "$caller"
 is "its caller is told that it was cut off" 125 "$?"
+is "and by whom" "qair call: cut off by zone home: ended by the owner of zone home" \
+    "$(cat hang.err)"
 is "its service is gone" gone "$(gone pgrep -f 'sleep 4321')"
 is "nothing runs any more" "" "$(owner call list)"
 is "and the log says who ended it" 1 \
-    "$(recorded 'ended by the owner of zone home')"
+    "$(recorded 'store, test.Hang+: ended by the owner of zone home')"
 qube work -- qrexec-client-vm store test.Hang >qube.out 2>/dev/null </dev/null &
 caller=$!
 for _ in $(seq 200); do [ -s qube.out ] && break; sleep 0.05; done
@@ -176,7 +239,7 @@ is "a call goes on while only the file has changed" work \
     "$(owner call list --json | jq -r '.calls[] | select(.service == "test.Hang+").source')"
 is "a policy is taken that does not allow it" "rc=0" "$(run owner zone reload --policy)"
 wait "$hang_too"
-is "and the call ends" 125 "$?"
+is "and the call ends" 255 "$?"
 is "with its service" gone "$(gone pgrep -f 'sleep 4321')"
 is "and its reason on record" 1 \
     "$(recorded 'does not allow it any more: denied by 30-test.policy:1')"

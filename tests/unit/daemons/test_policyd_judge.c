@@ -300,8 +300,8 @@ static const struct outcome outcomes[] = {
                 "signer", "qair.Sign+release", false, "", "no rule matches"},
         {"denied", "* * * * deny", "signer", "qair.Sign+release", false,
                 "t.policy:1", "denied by t.policy:1"},
-        {"ask", "* * thin-work signer ask", "signer", "qair.Sign", false,
-                "t.policy:1", "nobody to ask"},
+        {"ask for what cannot serve", "* * thin-work @adminvm ask", "dom0",
+                "qair.Sign", false, "t.policy:1", "nothing to choose from"},
         {"back to the caller's zone", "* * thin-work thin-work allow",
                 "thin-work", "qair.Sign", false, "t.policy:1",
                 "cannot call itself"},
@@ -341,7 +341,7 @@ static void test_outcomes(void **state)
         assert_int_equal(judge_envelope(&j, span_str("thin"), buf_span(&dsse),
                                  NOW, &call, &err),
                 JUDGE_TRUE);
-        decide_remote(&d, &call, &text, &m);
+        decide_remote(&d, &call, SPAN_EMPTY, &text, &m);
         if (m.allow != o->allow || !span_eq_str(m.rule, o->rule))
             fail_msg("%s: %d, %.*s", o->what, m.allow, (int)m.reason.len,
                     m.reason.ptr);
@@ -423,6 +423,106 @@ static void test_local(void **state)
     assert_int_equal(m.allow, 1);
     assert_int_equal(m.kind, MSG_TARGET_LOCAL);
     assert_true(span_eq_str(m.source, "dom0"));
+}
+
+/* What a person answers counts for a call that asked, for what was offered, and
+ * for no other call. */
+static void test_answers(void **state)
+{
+    CLEANUP(policy_free_ptr)
+    struct policy *policy =
+            fixture_policy("* * thin-work signer ask default_target=signer\n"
+                           "* * thin-work third   ask\n"
+                           "* * thin-work far    deny");
+    const struct decide d = {
+            .zone = "server", .policy = policy, .system = f.system};
+    struct fixture_call c = call_of(&trials[0], 7);
+    CLEANUP(buf_fini) struct buf dsse = BUF_INIT(0);
+    struct judge j = make_judge();
+    struct judge_call call;
+    struct decide_text text;
+    struct msg_decision m;
+    struct err err;
+
+    (void)state;
+    c.qube = "signer";
+    dsse = fixture_envelope(&f, &c);
+    /* An answer to what was never asked. */
+    assert_int_equal(judge_answered(&j, span_str("thin"), buf_span(&dsse), NOW,
+                             &call, &err),
+            JUDGE_REFUSED);
+    assert_non_null(strstr(err.msg, "no question"));
+    judge_call_fini(&call);
+    replay_free(j.replay);
+    j = make_judge();
+    assert_int_equal(judge_envelope(&j, span_str("thin"), buf_span(&dsse), NOW,
+                             &call, &err),
+            JUDGE_TRUE);
+    decide_remote(&d, &call, SPAN_EMPTY, &text, &m);
+    assert_int_equal(m.allow, 0);
+    assert_int_equal(m.ask, 1);
+    assert_true(span_eq_str(m.candidates, "signer\nthird\n"));
+    assert_true(span_eq_str(m.fallback, "signer"));
+    judge_call_fini(&call);
+
+    assert_int_equal(judge_answered(&j, span_str("thin"), buf_span(&dsse), NOW,
+                             &call, &err),
+            JUDGE_TRUE);
+    decide_remote(&d, &call, span_str("third"), &text, &m);
+    assert_int_equal(m.allow, 1);
+    assert_int_equal(m.ask, 0);
+    assert_true(span_eq_str(m.zone, "yonder"));
+    assert_true(span_eq_str(m.qube, "qube"));
+    assert_true(span_eq_str(m.requested, "signer"));
+    decide_remote(&d, &call, span_str("far"), &text, &m);
+    assert_int_equal(m.allow, 0);
+    assert_int_equal(m.ask, 0);
+    assert_non_null(strstr(text.reason, "not among what it offers"));
+    judge_call_fini(&call);
+
+    /* Its time has passed. */
+    assert_int_equal(judge_answered(&j, span_str("thin"), buf_span(&dsse),
+                             NOW + 61, &call, &err),
+            JUDGE_REFUSED);
+    judge_call_fini(&call);
+    replay_free(j.replay);
+}
+
+/* A call that runs is judged by the rules as they are now, whoever began it. */
+static void test_running(void **state)
+{
+    static const struct {
+        const char *policy;
+        const char *choice;
+        bool allow;
+    } rows[] = {
+            {"* * thin-work signer allow", "", true},
+            {"* * thin-work signer ask", "", false},
+            {"* * thin-work signer ask", "signer", true},
+            {"* * thin-work @anyvm allow", "signer", true},
+            {"* * thin-work signer deny", "signer", false},
+            {"* * thin-work work ask", "signer", false},
+            {"", "signer", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(policy_free_ptr)
+        struct policy *policy = fixture_policy(rows[i].policy);
+        const struct decide d = {
+                .zone = "server", .policy = policy, .system = f.system};
+        const struct msg_decide q = {.source = span_str("thin-work"),
+                .target = span_str("signer"),
+                .service = span_str("s.A"),
+                .choice = span_str(rows[i].choice),
+                .running = 1};
+        struct decide_text text;
+        struct msg_decision m;
+
+        decide_local(&d, &q, &text, &m);
+        if (m.allow != rows[i].allow || m.ask)
+            fail_msg("%s: %s", rows[i].policy, text.reason);
+    }
 }
 
 static void test_text_of_a_caller_is_made_safe(void **state)
@@ -512,6 +612,8 @@ int main(void)
             cmocka_unit_test(test_truncated_and_trailing),
             cmocka_unit_test(test_outcomes),
             cmocka_unit_test(test_local),
+            cmocka_unit_test(test_answers),
+            cmocka_unit_test(test_running),
             cmocka_unit_test(test_text_of_a_caller_is_made_safe),
             cmocka_unit_test(test_refusal_tells_what_is_proved),
             cmocka_unit_test(test_without_a_pack_nothing_is_true),
