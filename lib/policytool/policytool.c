@@ -3,8 +3,6 @@
 
 #include "buf.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* What no policy names, and when one does, with more of the tail. */
@@ -263,86 +261,4 @@ void policytool_ask(const struct policytool_universe *u, size_t policy,
     };
 
     policy_eval(u->policy[policy], u->system, &request, ret);
-}
-
-/* ---- answers ---------------------------------------------------------- */
-
-struct writer {
-    char *at;
-    size_t left;
-};
-
-static void put(struct writer *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-static void put(struct writer *w, const char *fmt, ...)
-{
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = vsnprintf(w->at, w->left, fmt, ap);
-    va_end(ap);
-    if (n < 0 || (size_t)n >= w->left)
-        n = (int)w->left - 1; /* cut, and still told apart by its start */
-    w->at += n;
-    w->left -= (size_t)n;
-}
-
-static void put_target(struct writer *w, const struct policy_target *t)
-{
-    char text[96];
-
-    if (policy_target_format(t, text, sizeof(text)))
-        put(w, "%s", text);
-}
-
-static bool is_redirected(const struct policy_result *r)
-{
-    char text[96];
-
-    return policy_target_format(&r->target, text, sizeof(text)) &&
-           !span_eq_str(r->requested, text) &&
-           !(span_eq_str(r->requested, "@adminvm") &&
-                   strcmp(text, "dom0") == 0);
-}
-
-static void put_candidates(struct writer *w, const struct policy_result *r,
-        const struct policy_system *system)
-{
-    struct policy_target t;
-    const char *comma = " ";
-    size_t pos = 0;
-
-    while (policy_ask_next(r, system, &pos, &t)) {
-        put(w, "%s", comma);
-        put_target(w, &t);
-        comma = ", ";
-    }
-    if (r->target.qube) {
-        put(w, " default=");
-        put_target(w, &r->target);
-    }
-}
-
-void policytool_answer(const struct policy_result *r,
-        const struct policy_system *system,
-        char ret[static POLICYTOOL_ANSWER_MAX])
-{
-    struct writer w = {ret, POLICYTOOL_ANSWER_MAX};
-
-    if (r->verdict == POLICY_DENY) {
-        put(&w, "deny");
-        return;
-    }
-    put(&w, r->verdict == POLICY_ASK ? "ask" : "allow");
-    if (r->verdict == POLICY_ASK) {
-        put_candidates(&w, r, system);
-    } else if (is_redirected(r)) {
-        put(&w, " target=");
-        put_target(&w, &r->target);
-    }
-    if (r->user.len)
-        put(&w, " user=%.*s", (int)r->user.len, (const char *)r->user.ptr);
-    if (!r->autostart)
-        put(&w, " autostart=no");
 }

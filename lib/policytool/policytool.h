@@ -19,10 +19,10 @@
 #define QAIR_POLICYTOOL_H
 
 #include "base.h"
+#include "buf.h"
 #include "policy.h"
 
-#define POLICYTOOL_ASKS_MAX   (UINT64_C(200) << 20) /* about a minute */
-#define POLICYTOOL_ANSWER_MAX 512
+#define POLICYTOOL_ASKS_MAX (UINT64_C(200) << 20) /* about a minute */
 
 /* A service and argument, or what stands for all others. */
 struct policytool_service {
@@ -46,13 +46,13 @@ size_t policytool_services(const struct policytool_universe *u,
         const struct policytool_service **ret);
 
 /*
- * An answer in words: "deny", "allow", "allow target=vault user=root",
+ * An answer in words, appended: "deny", "allow target=vault user=root",
  * "ask work, vault default=vault".  The target is said when it is not what was
- * asked for.
+ * asked for, notify= when it is not usual.  "ask @anyvm" offers all that a
+ * rule for @anyvm offers this caller, who is never offered to itself.
  */
 void policytool_answer(const struct policy_result *r,
-        const struct policy_system *system,
-        char ret[static POLICYTOOL_ANSWER_MAX]);
+        const struct policytool_universe *u, struct buf *ret);
 
 /* ---- diff ---------------------------------------------------------------- */
 
@@ -67,7 +67,8 @@ struct policytool_change {
 };
 
 /* Of the two policies of u; in order of services.  0 or ERR_LIMIT, ERR_MEMORY.
- * *ret_calls: how many source, target, service combinations differ. */
+ * *ret_calls: how many source, target, service combinations differ.  After an
+ * error, what was shown is not all. */
 int policytool_diff(const struct policytool_universe *u,
         void (*show)(void *ctx, const struct policytool_change *c), void *ctx,
         uint64_t *ret_calls, struct err *err) MUST_CHECK;

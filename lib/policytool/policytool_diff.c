@@ -2,16 +2,16 @@
 /* Two policies, asked the same: what differs, said with as few words as go. */
 #include "policytool_private.h"
 
-#include "buf.h"
-
 #include <stdlib.h>
 
-#define PAIRS_MAX 64 /* of answers before and after, in one service */
+#define ANSWER_MAX (1u << 18) /* every qube and a disposable of it, by name */
+#define NO_KIND    UINT32_MAX
 
-/* Calls that change from the one answer to the other: a bit each. */
-struct pair {
-    char before[POLICYTOOL_ANSWER_MAX], after[POLICYTOOL_ANSWER_MAX];
-    uint8_t *bit; /* by source, then target */
+/* A kind of change, in one service: the answers, and whose calls change so. */
+struct kind {
+    char *before, *after;
+    uint32_t *source; /* in order, each once */
+    size_t n_sources;
 };
 
 struct diff {
@@ -19,95 +19,182 @@ struct diff {
     void (*show)(void *ctx, const struct policytool_change *c);
     void *ctx;
     uint64_t calls;
-    size_t row; /* bytes of one source */
-    struct pair pair[PAIRS_MAX];
-    size_t n_pairs;
+    struct kind *kind;
+    size_t n_kinds;
+    uint32_t *cell; /* kind of each call, by source, then target */
     struct span *sources, *targets; /* room for one change */
+    uint64_t *mark;                 /* a row's digest, by source */
     bool *told;
+    /* The change before this one: those of a row are mostly alike. */
+    struct policy_result last[2];
+    uint32_t last_kind;
 };
 
-static uint8_t *row_of(
-        const struct diff *d, const struct pair *p, size_t source)
+static uint32_t *row_of(const struct diff *d, size_t source)
 {
-    return p->bit + source * d->row;
+    return d->cell + source * d->u->n_targets;
 }
 
-static struct pair *find_pair(
-        struct diff *d, const char *before, const char *after, struct err *err)
-{
-    struct pair *p;
+/* ---- kinds ------------------------------------------------------------- */
 
-    for (size_t i = 0; i < d->n_pairs; i++) {
-        p = &d->pair[i];
-        if (strcmp(p->before, before) == 0 && strcmp(p->after, after) == 0)
-            return p;
-    }
-    if (d->n_pairs == PAIRS_MAX) {
-        (void)err_set(err, ERR_LIMIT,
-                "one service has more than %d kinds of change", PAIRS_MAX);
-        return NULL;
-    }
-    p = &d->pair[d->n_pairs];
-    p->bit = calloc(d->u->n_qubes, d->row);
-    if (!p->bit) {
-        (void)err_set(err, ERR_MEMORY, "out of memory");
-        return NULL;
-    }
-    memcpy(p->before, before, POLICYTOOL_ANSWER_MAX);
-    memcpy(p->after, after, POLICYTOOL_ANSWER_MAX);
-    d->n_pairs++;
-    return p;
+static int write_answer(const struct diff *d, const struct policy_result *r,
+        char **ret, struct err *err)
+{
+    struct buf text = BUF_INIT(ANSWER_MAX);
+    int e;
+
+    policytool_answer(r, d->u, &text);
+    e = buf_ok(&text, err);
+    if (e == 0)
+        *ret = (char *)TAKE_PTR(text.ptr);
+    buf_fini(&text);
+    return e;
 }
+
+static int add_kind(struct diff *d, char *before, char *after, uint32_t *ret)
+{
+    struct kind *grown = reallocarray(d->kind, d->n_kinds + 1, sizeof(*grown));
+
+    if (!grown)
+        return ERR_MEMORY;
+    d->kind = grown;
+    grown[d->n_kinds] = (struct kind){.before = before, .after = after};
+    *ret = (uint32_t)d->n_kinds++;
+    return 0;
+}
+
+static int find_kind(struct diff *d, const struct policy_result r[static 2],
+        uint32_t *ret, struct err *err)
+{
+    CLEANUP(buf_free_ptr) char *before = NULL;
+    CLEANUP(buf_free_ptr) char *after = NULL;
+    int e = write_answer(d, &r[0], &before, err);
+
+    if (e == 0)
+        e = write_answer(d, &r[1], &after, err);
+    if (e != 0)
+        return e;
+    for (size_t i = 0; i < d->n_kinds; i++) {
+        if (strcmp(d->kind[i].before, before) == 0 &&
+                strcmp(d->kind[i].after, after) == 0) {
+            *ret = (uint32_t)i;
+            return 0;
+        }
+    }
+    if (add_kind(d, before, after, ret) != 0)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    before = after = NULL;
+    return 0;
+}
+
+static int note_source(struct kind *k, uint32_t source)
+{
+    uint32_t *grown;
+
+    if (k->n_sources > 0 && k->source[k->n_sources - 1] == source)
+        return 0;
+    grown = reallocarray(k->source, k->n_sources + 1, sizeof(*grown));
+    if (!grown)
+        return ERR_MEMORY;
+    k->source = grown;
+    grown[k->n_sources++] = source;
+    return 0;
+}
+
+static void forget_kinds(struct diff *d)
+{
+    for (size_t i = 0; i < d->n_kinds; i++) {
+        free(d->kind[i].before);
+        free(d->kind[i].after);
+        free(d->kind[i].source);
+    }
+    d->n_kinds = 0;
+    d->last_kind = NO_KIND;
+}
+
+/* ---- one call ---------------------------------------------------------- */
 
 static int compare_one(struct diff *d, size_t service, size_t source,
         size_t target, struct err *err)
 {
-    char answer[2][POLICYTOOL_ANSWER_MAX];
-    struct policy_result r;
-    struct pair *p;
+    uint32_t *cell = row_of(d, source) + target;
+    struct policy_result r[2];
+    int e;
 
-    for (size_t i = 0; i < 2; i++) {
-        policytool_ask(d->u, i, service, source, target, &r);
-        policytool_answer(&r, d->u->system, answer[i]);
-    }
-    if (strcmp(answer[0], answer[1]) == 0)
+    *cell = NO_KIND;
+    for (size_t i = 0; i < 2; i++)
+        policytool_ask(d->u, i, service, source, target, &r[i]);
+    if (policytool_is_same(&r[0], &r[1]))
         return 0;
-    p = find_pair(d, answer[0], answer[1], err);
-    if (!p)
-        return err->code;
-    row_of(d, p, source)[target / 8] |= (uint8_t)(1u << target % 8);
     d->calls++;
+    /* An allow is told by what was asked for, which differs by target. */
+    if (d->last_kind != NO_KIND && r[0].verdict != POLICY_ALLOW &&
+            r[1].verdict != POLICY_ALLOW && r[0].source == d->last[0].source &&
+            policytool_is_same(&r[0], &d->last[0]) &&
+            policytool_is_same(&r[1], &d->last[1])) {
+        *cell = d->last_kind;
+        return 0;
+    }
+    e = find_kind(d, r, cell, err);
+    if (e == 0 && note_source(&d->kind[*cell], (uint32_t)source) != 0)
+        e = err_set(err, ERR_MEMORY, "out of memory");
+    if (e != 0)
+        return e;
+    memcpy(d->last, r, sizeof(r));
+    d->last_kind = *cell;
     return 0;
 }
 
-static bool is_empty(const uint8_t *row, size_t n)
+/* ---- what changes alike ------------------------------------------------ */
+
+static bool is_same_row(const struct diff *d, size_t a, size_t b, uint32_t kind)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (row[i])
+    const uint32_t *x = row_of(d, a), *y = row_of(d, b);
+
+    if (d->mark[a] != d->mark[b])
+        return false;
+    for (size_t i = 0; i < d->u->n_targets; i++) {
+        if ((x[i] == kind) != (y[i] == kind))
             return false;
     }
     return true;
 }
 
-/* first, and the sources behind it that have the same targets. */
-static void show_row(
-        struct diff *d, size_t service, const struct pair *p, size_t first)
+/* Which targets: rows of one set have one digest (FNV-1a). */
+static uint64_t mark_of(const struct diff *d, size_t source, uint32_t kind)
 {
+    const uint32_t *row = row_of(d, source);
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < d->u->n_targets; i++) {
+        if (row[i] == kind)
+            h = (h ^ i) * UINT64_C(0x100000001b3);
+    }
+    return h;
+}
+
+/* The source at first, and those behind it that have the same targets. */
+static void show_row(struct diff *d, size_t service, uint32_t kind, size_t at)
+{
+    const struct kind *k = &d->kind[kind];
     struct policytool_change c = {.service = &d->u->service[service],
-            .before = p->before,
-            .after = p->after,
+            .before = k->before,
+            .after = k->after,
             .sources = d->sources,
             .targets = d->targets};
-    const uint8_t *row = row_of(d, p, first);
+    size_t first = k->source[at];
+    const uint32_t *row = row_of(d, first);
 
-    for (size_t i = first; i < d->u->n_qubes; i++) {
-        if (d->told[i] || memcmp(row, row_of(d, p, i), d->row) != 0)
+    for (size_t i = at; i < k->n_sources; i++) {
+        size_t source = k->source[i];
+
+        if (d->told[source] || !is_same_row(d, first, source, kind))
             continue;
-        d->told[i] = true;
-        d->sources[c.n_sources++] = d->u->qube[i].name;
+        d->told[source] = true;
+        d->sources[c.n_sources++] = d->u->qube[source].name;
     }
     for (size_t i = 0; i < d->u->n_targets; i++) {
-        if (row[i / 8] >> i % 8 & 1)
+        if (row[i] == kind)
             d->targets[c.n_targets++] = d->u->target[i];
     }
     d->show(d->ctx, &c);
@@ -115,22 +202,18 @@ static void show_row(
 
 static void show_service(struct diff *d, size_t service)
 {
-    for (size_t k = 0; k < d->n_pairs; k++) {
-        const struct pair *p = &d->pair[k];
+    for (uint32_t kind = 0; kind < d->n_kinds; kind++) {
+        const struct kind *k = &d->kind[kind];
 
-        memset(d->told, 0, d->u->n_qubes * sizeof(*d->told));
-        for (size_t i = 0; i < d->u->n_qubes; i++) {
-            if (!d->told[i] && !is_empty(row_of(d, p, i), d->row))
-                show_row(d, service, p, i);
+        for (size_t i = 0; i < k->n_sources; i++) {
+            d->told[k->source[i]] = false;
+            d->mark[k->source[i]] = mark_of(d, k->source[i], kind);
+        }
+        for (size_t i = 0; i < k->n_sources; i++) {
+            if (!d->told[k->source[i]])
+                show_row(d, service, kind, i);
         }
     }
-}
-
-static void forget_pairs(struct diff *d)
-{
-    for (size_t i = 0; i < d->n_pairs; i++)
-        free(d->pair[i].bit);
-    d->n_pairs = 0;
 }
 
 static int compare_service(struct diff *d, size_t service, struct err *err)
@@ -143,43 +226,61 @@ static int compare_service(struct diff *d, size_t service, struct err *err)
     }
     if (r == 0)
         show_service(d, service);
-    forget_pairs(d);
+    forget_kinds(d);
     return r;
 }
+
+/* ---- all --------------------------------------------------------------- */
 
 static void diff_free_ptr(struct diff **d)
 {
     if (*d) {
-        forget_pairs(*d);
+        forget_kinds(*d);
+        free((*d)->kind);
+        free((*d)->cell);
         free((*d)->sources);
         free((*d)->targets);
+        free((*d)->mark);
         free((*d)->told);
     }
     free(*d);
+}
+
+static struct diff *diff_new(const struct policytool_universe *u)
+{
+    CLEANUP(diff_free_ptr) struct diff *d = calloc(1, sizeof(*d));
+
+    if (!d)
+        return NULL;
+    d->u = u;
+    d->last_kind = NO_KIND;
+    d->cell = calloc(u->n_qubes * u->n_targets + 1, sizeof(*d->cell));
+    d->sources = calloc(u->n_qubes + 1, sizeof(*d->sources));
+    d->targets = calloc(u->n_targets + 1, sizeof(*d->targets));
+    d->mark = calloc(u->n_qubes + 1, sizeof(*d->mark));
+    d->told = calloc(u->n_qubes + 1, sizeof(*d->told));
+    if (!d->cell || !d->sources || !d->targets || !d->mark || !d->told)
+        return NULL;
+    return TAKE_PTR(d);
 }
 
 int policytool_diff(const struct policytool_universe *u,
         void (*show)(void *ctx, const struct policytool_change *c), void *ctx,
         uint64_t *ret_calls, struct err *err)
 {
-    CLEANUP(diff_free_ptr) struct diff *d = calloc(1, sizeof(*d));
+    CLEANUP(diff_free_ptr) struct diff *d = NULL;
     int r = 0;
 
     if (u->n_policies != 2)
         return err_set(err, ERR_USAGE, "two policies are compared");
+    d = diff_new(u);
     if (!d)
         return err_set(err, ERR_MEMORY, "out of memory");
-    d->u = u;
     d->show = show;
     d->ctx = ctx;
-    d->row = (u->n_targets + 7) / 8;
-    d->sources = calloc(u->n_qubes + 1, sizeof(*d->sources));
-    d->targets = calloc(u->n_targets + 1, sizeof(*d->targets));
-    d->told = calloc(u->n_qubes + 1, sizeof(*d->told));
-    if (!d->sources || !d->targets || !d->told)
-        return err_set(err, ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < u->n_services && r == 0; i++)
         r = compare_service(d, i, err);
-    *ret_calls = d->calls;
+    if (r == 0)
+        *ret_calls = d->calls;
     return r;
 }

@@ -23,5 +23,8 @@ int policytool_size(const struct policytool_universe *u, struct err *err);
 void policytool_ask(const struct policytool_universe *u, size_t policy,
         size_t service, size_t source, size_t target,
         struct policy_result *ret);
+/* Exactly when policytool_answer says the same. */
+bool policytool_is_same(
+        const struct policy_result *a, const struct policy_result *b);
 
 #endif

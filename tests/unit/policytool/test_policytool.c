@@ -13,7 +13,8 @@
 
 #include <cmocka.h>
 
-#define ROUNDS 300
+#define ROUNDS     300
+#define ANSWER_MAX 4096
 
 static const char *const services[] = {"a.A", "b.B", "qair.Relay", "c.C"};
 static const char *const arguments[] = {"+", "+x", "+y"};
@@ -76,7 +77,8 @@ static void put_rule(struct buf *text)
     static const char *const then[] = {"deny", "allow", "allow target=vault",
             "allow target=far", "ask", "ask default_target=vault",
             "ask target=work", "allow user=root", "allow autostart=no",
-            "allow target=@dispvm:tmpl"};
+            "allow target=@dispvm:tmpl", "allow notify=yes", "deny notify=no",
+            "ask autostart=no"};
     bool any = pick(5) == 0;
     const char *target = ONE(to), *action = ONE(then);
 
@@ -116,9 +118,19 @@ static void ask(const struct policy *p, const struct policy_system *s,
 
 /* ---- diff ------------------------------------------------------------ */
 
+static void answer(const struct policy_result *r,
+        const struct policytool_universe *u, char ret[static ANSWER_MAX])
+{
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(ANSWER_MAX);
+
+    policytool_answer(r, u, &text);
+    assert_int_equal(text.error, 0);
+    memcpy(ret, text.ptr, text.len + 1);
+}
+
 struct told {
     const struct policytool_change *c;
-    char before[POLICYTOOL_ANSWER_MAX], after[POLICYTOOL_ANSWER_MAX];
+    char before[ANSWER_MAX], after[ANSWER_MAX];
     bool found;
     const char *service, *argument, *source, *target;
     uint64_t calls;
@@ -173,16 +185,16 @@ static void check_call(const struct policytool_universe *u,
         const struct policy *const *p, const struct policy_system *s,
         struct told *t, const char *service, const char *argument)
 {
-    char text[64], before[POLICYTOOL_ANSWER_MAX], after[POLICYTOOL_ANSWER_MAX];
+    char text[64], before[ANSWER_MAX], after[ANSWER_MAX];
     struct policy_result r;
     struct err err;
     uint64_t calls;
 
     snprintf(text, sizeof(text), "%s%s", service, argument);
     ask(p[0], s, t->source, t->target, text, &r);
-    policytool_answer(&r, s, before);
+    answer(&r, u, before);
     ask(p[1], s, t->source, t->target, text, &r);
-    policytool_answer(&r, s, after);
+    answer(&r, u, after);
     name_service(u, service, argument, t);
     t->found = false;
     t->calls = 0;
@@ -243,6 +255,110 @@ static void test_a_policy_does_not_differ_from_itself(void **state)
         policy_free(a);
     }
     policy_system_free(s);
+}
+
+#define CROWD 150
+
+/* So many qubes that a list of them is longer than any line. */
+static struct policy_system *make_crowd(void)
+{
+    static const struct span tag[] = {{(const uint8_t *)"dev", 3}};
+    struct policy_qube qubes[CROWD] = {{.internal = false}};
+    char name[CROWD][32];
+    struct policy_system *s = NULL;
+    struct err err;
+
+    for (unsigned i = 0; i < CROWD; i++) {
+        snprintf(name[i], sizeof(name[i]), "qube-with-a-long-name-%03u", i);
+        qubes[i] = (struct policy_qube){.name = span_str(name[i]),
+                .type = span_str("AppVM"),
+                .tags = tag,
+                .n_tags = i % 2};
+    }
+    if (policy_system_new(qubes, CROWD, &s, &err) != 0)
+        fail_msg("%s", err.msg);
+    return s;
+}
+
+struct crowd {
+    char before[65536], after[65536];
+    unsigned changes;
+    size_t sources, targets;
+};
+
+static void note_change(void *ctx, const struct policytool_change *c)
+{
+    struct crowd *n = ctx;
+
+    n->changes++;
+    n->sources += c->n_sources;
+    n->targets = c->n_targets;
+    snprintf(n->before, sizeof(n->before), "%s", c->before);
+    snprintf(n->after, sizeof(n->after), "%s", c->after);
+}
+
+static struct policy *policy_of(const char *rules)
+{
+    const struct policy_file file = {
+            .name = span_str("30.policy"), .text = span_str(rules)};
+    const struct policy_files files = {.files = &file, .n_files = 1};
+    struct policy *p = NULL;
+    struct err err;
+
+    if (policy_new(&files, &p, &err) != 0)
+        fail_msg("%s", err.msg);
+    return p;
+}
+
+static void diff_crowd(const char *before, const char *after, struct crowd *ret)
+{
+    struct policy_system *s = make_crowd();
+    struct policy *a = policy_of(before), *b = policy_of(after);
+    const struct policy *const both[2] = {a, b};
+    struct policytool_universe *u;
+    uint64_t calls;
+    struct err err;
+
+    memset(ret, 0, sizeof(*ret));
+    assert_int_equal(policytool_universe_new(both, 2, s, &u, &err), 0);
+    if (policytool_diff(u, note_change, ret, &calls, &err) != 0)
+        fail_msg("%s", err.msg);
+    policytool_universe_free(u);
+    policy_free(a);
+    policy_free(b);
+    policy_system_free(s);
+}
+
+static void test_a_change_at_the_end_of_a_long_list_is_seen(void **state)
+{
+    static struct crowd n;
+
+    (void)state;
+    diff_crowd("x.X * @tag:dev @tag:dev ask user=a\n",
+            "x.X * @tag:dev @tag:dev ask user=b\n", &n);
+    assert_int_equal(n.sources, CROWD / 2);
+    assert_true(strlen(n.before) > 1024);
+    assert_non_null(strstr(n.before, " user=a"));
+    assert_non_null(strstr(n.after, " user=b"));
+}
+
+static void test_every_qube_with_candidates_of_its_own(void **state)
+{
+    static struct crowd n;
+
+    (void)state;
+    diff_crowd("x.X * @anyvm @anyvm deny\n",
+            "x.X * @tag:dev @tag:dev ask\n"
+            "x.X * @anyvm @anyvm deny\n",
+            &n);
+    assert_int_equal(n.changes, CROWD / 2);
+    assert_int_equal(n.sources, CROWD / 2);
+    /* What all can choose from is one line. */
+    diff_crowd("x.X * @anyvm @anyvm deny\n", "x.X * @anyvm @anyvm ask\n", &n);
+    assert_int_equal(n.changes, 1);
+    assert_int_equal(n.sources, CROWD);
+    assert_int_equal(n.targets, CROWD + 2); /* @default, @dispvm */
+    assert_string_equal(n.after, "ask @anyvm");
 }
 
 /* ---- reach ------------------------------------------------------------ */
@@ -445,6 +561,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_diff_is_what_the_engine_decides),
             cmocka_unit_test(test_a_policy_does_not_differ_from_itself),
+            cmocka_unit_test(test_a_change_at_the_end_of_a_long_list_is_seen),
+            cmocka_unit_test(test_every_qube_with_candidates_of_its_own),
             cmocka_unit_test(test_reach_is_the_shortest_way),
             cmocka_unit_test(test_lint_finds_what_never_decides_and_what_opens),
             cmocka_unit_test(test_reach_of_a_qube_that_is_not_there),
