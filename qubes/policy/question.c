@@ -177,48 +177,44 @@ static int connect_local(struct question *q, const char *rpc, struct err *err)
     return 0;
 }
 
-static int spawn(struct question *q, const char *program, const char *guivm,
-        const char *command, int fd, struct err *err)
+/* Runs argv with fd as stdin and stdout; 0 or an errno. */
+static int spawn(pid_t *ret, char *const *argv, int fd)
 {
-    char *argv[] = {(char *)(uintptr_t)program, (char *)(uintptr_t) "-d",
-            (char *)(uintptr_t)guivm, (char *)(uintptr_t)command, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
-    sigset_t none;
-    int r;
+    sigset_t none, pipe;
+    int r = ENOMEM;
 
     (void)sigemptyset(&none);
-    r = posix_spawn_file_actions_init(&actions);
-    if (r == 0) {
-        r = posix_spawnattr_init(&attr);
-        if (r == 0) {
-            r = posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-            r = r ? r
-                  : posix_spawn_file_actions_adddup2(
-                            &actions, fd, STDOUT_FILENO);
-            r = r ? r : posix_spawnattr_setsigmask(&attr, &none);
-            r = r ? r
-                  : posix_spawnattr_setflags(&attr,
-                            POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-            r = r ? r
-                  : posix_spawn(
-                            &q->pid, program, &actions, &attr, argv, environ);
-            (void)posix_spawnattr_destroy(&attr);
-        }
-        (void)posix_spawn_file_actions_destroy(&actions);
+    (void)sigemptyset(&pipe);
+    (void)sigaddset(&pipe, SIGPIPE); /* which this daemon ignores */
+    if (posix_spawnattr_init(&attr) != 0)
+        return ENOMEM;
+    if (posix_spawn_file_actions_init(&actions) != 0) {
+        (void)posix_spawnattr_destroy(&attr);
+        return ENOMEM;
     }
-    if (r) {
-        q->pid = 0;
-        errno = r;
-        return err_errno(err, "cannot run '%s'", program);
-    }
-    return 0;
+    if (posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO) == 0 &&
+            posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO) ==
+                    0 &&
+            posix_spawnattr_setsigmask(&attr, &none) == 0 &&
+            posix_spawnattr_setsigdefault(&attr, &pipe) == 0 &&
+            posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
+                                                    POSIX_SPAWN_SETSIGDEF |
+                                                    POSIX_SPAWN_SETPGROUP) == 0)
+        r = posix_spawn(ret, argv[0], &actions, &attr, argv, environ);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)posix_spawnattr_destroy(&attr);
+    return r;
 }
 
 static int spawn_client(struct question *q, sd_event *event,
         const char *program, struct span guivm, struct err *err)
 {
     char name[80], command[128];
+    char *argv[] = {(char *)(uintptr_t)program, (char *)(uintptr_t) "-d", name,
+            command, NULL};
+    pid_t pid;
     int pair[2], r;
 
     (void)snprintf(name, sizeof(name), "%.*s", (int)guivm.len, guivm.ptr);
@@ -227,12 +223,16 @@ static int spawn_client(struct question *q, sd_event *event,
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return err_errno(err, "cannot make a socket");
     q->fd = pair[0];
-    r = spawn(q, program, name, command, pair[1], err);
+    r = spawn(&pid, argv, pair[1]);
     (void)close(pair[1]);
-    if (r == 0 && sd_event_add_child(
-                          event, &q->child, q->pid, WEXITED, on_child, q) < 0)
-        r = err_set(err, ERR_MEMORY, "out of memory");
-    return r;
+    if (r) {
+        errno = r;
+        return err_errno(err, "cannot run '%s'", program);
+    }
+    q->pid = pid;
+    return sd_event_add_child(event, &q->child, pid, WEXITED, on_child, q) < 0
+                   ? err_set(err, ERR_MEMORY, "out of memory")
+                   : 0;
 }
 
 static int begin(struct question *q, sd_event *event,

@@ -302,6 +302,9 @@ check 'ask with a redirect to a remote: the decided one is called' 'service=t.Rp
 printf 'allow:vault' > "$dir/choice"
 check 'a call from a RemoteVM is asked about in its relay'"'"'s GuiVM' 'policy_source=far' relay vault s.AskFar requested_source=far
 ok 'as a call of the RemoteVM' asked '.source == "far"'
+mv "$dir/qrexec-client" "$dir/gone"
+check 'no qrexec-client' "asks: cannot run '$dir/qrexec-client': No such file" work vault s.Ask
+mv "$dir/gone" "$dir/qrexec-client"
 check 'a caller without a GuiVM' 'reason=30-user.policy:11 asks: the caller has no GuiVM' gui vault s.Ask
 timeout 20 "$usock" --serve "$dir/rpc/policy.Ask" allow:vault &
 for _ in $(seq 200); do [ -S "$dir/rpc/policy.Ask" ] && break; sleep 0.02; done
