@@ -34,6 +34,7 @@ struct run {
     struct qrexec_data d;
     int fd[STREAMS]; /* by stream - QREXEC_STDIN; -1 = closed */
     bool is_sock[STREAMS];
+    bool is_service_socket;
     int child_fd;  /* pidfd, -1 = none or done */
     int signal_fd; /* for SIGUSR1, -1 = not awaited */
     int spare_fd;  /* what becomes the source then; outlives the sink */
@@ -154,10 +155,19 @@ static bool is_ready(const struct run *r, uint32_t stream)
                    (POLLIN | POLLHUP | POLLERR | POLLNVAL));
 }
 
+/* A service that is a socket has no process whose end is the call's: it is
+ * over when the socket has closed both ways. */
+static bool takes_stdin(const struct run *r)
+{
+    size_t i = index_of(QREXEC_STDIN);
+
+    return r->d.end == QREXEC_CALLEE && r->is_service_socket && r->fd[i] >= 0;
+}
+
 static bool may_exit(const struct run *r)
 {
     return r->d.end == QREXEC_CALLEE && r->child_fd < 0 && !r->d.exit_sent &&
-           !qrexec_data_may_send(&r->d, QREXEC_STDOUT) &&
+           !takes_stdin(r) && !qrexec_data_may_send(&r->d, QREXEC_STDOUT) &&
            !qrexec_data_may_send(&r->d, QREXEC_STDERR);
 }
 
@@ -380,6 +390,8 @@ static void prepare(struct run *r)
             peer || r->d.end == QREXEC_CALLEE ? link_fd(r->p->link) : -1,
             link_want(r->p->link, peer));
     want(r, SLOT_SINK, waits ? r->fd[index_of(r->pend_stream)] : -1, POLLOUT);
+    if (!waits && takes_stdin(r)) /* for its hang-up alone */
+        want(r, SLOT_SINK, r->fd[index_of(QREXEC_STDIN)], 0);
     want(r, SLOT_CHILD, r->child_fd, POLLIN);
     want(r, SLOT_SIGNAL, r->signal_fd, POLLIN);
     for (uint32_t s = QREXEC_STDIN; s <= QREXEC_STDERR; s++) {
@@ -433,6 +445,8 @@ static int step(struct run *r, struct err *err)
         reap(r);
     if (r->signal_fd >= 0 && r->poll[SLOT_SIGNAL].revents)
         use_one_socket(r);
+    if (!r->pend.len && takes_stdin(r) && r->poll[SLOT_SINK].revents)
+        close_stream(r, QREXEC_STDIN);
     e = recv_side(r, err);
     if (e == 0 && !r->over)
         e = send_side(r, err);
@@ -448,8 +462,8 @@ static void say_last_words(struct run *r)
 
     if (r->p->child)
         r->p->exit_code = 0;
-    close_stream(r, QREXEC_STDOUT);
-    close_stream(r, QREXEC_STDERR);
+    for (uint32_t s = QREXEC_STDIN; s <= QREXEC_STDERR; s++)
+        close_stream(r, s);
     r->turn = QREXEC_STDERR - QREXEC_STDIN; /* upstream's order */
     if (r->child_fd >= 0)
         (void)close(r->child_fd);
@@ -512,6 +526,7 @@ static int start(struct run *r, struct err *err)
         if (fds[i] > 2 && flags >= 0 && !r->is_sock[i])
             (void)fcntl(fds[i], F_SETFL, flags | O_NONBLOCK);
     }
+    r->is_service_socket = !r->p->child && r->is_sock[0];
     if (r->p->no_stderr)
         r->d.eof_sent |= (uint8_t)(1u << index_of(QREXEC_STDERR));
     r->out = malloc(OUT_SIZE);

@@ -314,6 +314,7 @@ static _Noreturn void serve(uint32_t domain, uint32_t port)
             .command = span_str(o.command + (gui ? 0 : strlen(NOGUI))),
             .bare = true,
             .users = &callee_any_user,
+            .one_socket = true,
             .own_stderr = true,
             .exits_with_code = !o.no_exit_code,
             .waits_for_session = gui,

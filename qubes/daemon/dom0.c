@@ -18,6 +18,7 @@ static _Noreturn void serve(
             .command = span_str(command),
             .bare = true,
             .users = &callee_any_user,
+            .one_socket = true,
             .own_stderr = true,
             .waits_for_session = true,
             .leaves_running = true,
