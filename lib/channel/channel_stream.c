@@ -46,8 +46,6 @@ static void close_fd(struct channel_stream *s)
     /* Another process may hold the same open file: close alone would leave
      * it in the epoll set. */
     (void)epoll_ctl(s->ch->epoll, EPOLL_CTL_DEL, s->fd, NULL);
-    /* And it would keep the other end waiting. */
-    (void)shutdown(s->fd, SHUT_RDWR);
     /* And a party that holds it only to watch must not keep the end from the
      * one that waits for it. */
     (void)shutdown(s->fd, SHUT_RDWR);
