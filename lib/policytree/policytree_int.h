@@ -52,6 +52,21 @@ struct policytree_reader {
     struct policytree_list *lists;
 };
 
+/* ---- paths (policytree_path.c) ------------------------------------------ */
+
+/* "BASE/PATH", or PATH when it is absolute, without ".", ".." and "//". */
+int policytree_path_join(const char *base, struct span path,
+        char ret[static PATH_MAX], struct err *err) MUST_CHECK;
+/* The part of path below folder, or NULL. */
+const char *policytree_path_below(const char *path, const char *folder);
+/*
+ * Watches path, and follows its links.  A path inside the policy folders must
+ * stay inside of them; what a rule includes by a path outside is the writer's
+ * choice.
+ */
+int policytree_path_resolve(struct policytree_reader *rd, const char *path,
+        bool whole, char ret[static PATH_MAX], struct err *err) MUST_CHECK;
+
 /* One attempt: everything is read and parsed. */
 int policytree_read(const struct policytree_paths *paths,
         const struct policytree_change *change, struct policytree_watch *watch,

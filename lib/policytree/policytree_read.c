@@ -14,93 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- paths -------------------------------------------------------------- */
-
-/* "BASE/PATH", or PATH when it is absolute, without ".", ".." and "//". */
-static int join(const char *base, struct span path, char ret[static PATH_MAX],
-        struct err *err)
-{
-    char text[PATH_MAX], *save = NULL;
-    size_t len = 0;
-    bool absolute = path.len > 0 && path.ptr[0] == '/';
-    int n = snprintf(text, sizeof(text), "%s/%.*s", absolute ? "" : base,
-            (int)path.len, path.ptr);
-
-    if (n < 0 || (size_t)n >= sizeof(text))
-        return err_set(err, ERR_LIMIT, "a path is over %d bytes", PATH_MAX - 1);
-    ret[0] = '\0';
-    for (char *part = strtok_r(text, "/", &save); part;
-            part = strtok_r(NULL, "/", &save)) {
-        if (!strcmp(part, "."))
-            continue;
-        if (!strcmp(part, "..")) {
-            while (len > 0 && ret[--len] != '/')
-                ;
-            ret[len] = '\0';
-            continue;
-        }
-        /* No longer than text was: it fits. */
-        len += (size_t)snprintf(ret + len, PATH_MAX - len, "/%s", part);
-    }
-    if (len == 0)
-        (void)snprintf(ret, PATH_MAX, "/");
-    return 0;
-}
-
-/* The part of path below folder, or NULL. */
-static const char *below(const char *path, const char *folder)
-{
-    size_t n = strlen(folder);
-
-    return strncmp(path, folder, n) == 0 && path[n] == '/' ? path + n + 1
-                                                           : NULL;
-}
-
-static bool is_inside(const struct policytree_reader *rd, const char *path)
-{
-    for (size_t i = 0; i <= rd->n_folders; i++) {
-        if (below(path, rd->folders[i]) || !strcmp(path, rd->folders[i]))
-            return true;
-    }
-    return false;
-}
-
-static bool is_inside_canonical(
-        const struct policytree_reader *rd, const char *canonical)
-{
-    char folder[PATH_MAX];
-
-    for (size_t i = 0; i <= rd->n_folders; i++) {
-        if (realpath(rd->folders[i], folder) &&
-                (below(canonical, folder) || !strcmp(canonical, folder)))
-            return true;
-    }
-    return false;
-}
-
-/*
- * Follows links.  A path inside the policy folders must stay inside of them;
- * what a rule includes by a path outside is the writer's choice.
- */
-static int resolve(struct policytree_reader *rd, const char *path, bool whole,
-        char ret[static PATH_MAX], struct err *err)
-{
-    int r = policytree_watch_add(rd->watch, path, whole, err);
-
-    if (r < 0)
-        return r;
-    if (!realpath(path, ret))
-        return errno == ENOENT || errno == ENOTDIR
-                       ? err_set(err, ERR_NOT_FOUND, "no such file: '%s'", path)
-                       : err_errno(err, "cannot read '%s'", path);
-    if (!strcmp(path, ret))
-        return 0;
-    if (is_inside(rd, path) && !is_inside_canonical(rd, ret))
-        return err_set(err, ERR_DENIED,
-                "'%s' is a link that leads out of the policy folders", path);
-    return policytree_watch_add(rd->watch, ret, whole, err);
-}
-
 /* ---- files -------------------------------------------------------------- */
 
 /*
@@ -202,7 +115,7 @@ static int read_path(struct policytree_reader *rd, const char *path,
         buf_append(b, rd->change->text);
         return buf_ok(b, err);
     }
-    r = resolve(rd, path, false, canonical, err);
+    r = policytree_path_resolve(rd, path, false, canonical, err);
     return r < 0 ? r : read_text(canonical, b, err);
 }
 
@@ -213,7 +126,7 @@ static int read_path(struct policytree_reader *rd, const char *path,
 static int get_file(struct policytree_reader *rd, unsigned root,
         const char *path, const struct policy_file **ret, struct err *err)
 {
-    const char *label = below(path, folder_of(rd, root));
+    const char *label = policytree_path_below(path, folder_of(rd, root));
     struct policytree_file *f = NULL;
     int r;
 
@@ -310,7 +223,7 @@ static int add_entry(struct policytree_reader *rd, unsigned root,
 
     if (!is_wanted(root, base) || has_base(l, base))
         return 0;
-    r = join(folder, span_str(base), path, err);
+    r = policytree_path_join(folder, span_str(base), path, err);
     if (r == 0)
         r = get_file(rd, root, path, &file, err);
     if (r == ERR_NOT_FOUND) /* as Qubes: a dangling link, a folder, a FIFO */
@@ -322,11 +235,12 @@ static int add_entry(struct policytree_reader *rd, unsigned root,
 static int read_folder(struct policytree_reader *rd, unsigned root,
         const char *folder, struct policytree_list *l, struct err *err)
 {
-    const char *added = rd->change ? below(rd->change->path, folder) : NULL;
+    const char *added =
+            rd->change ? policytree_path_below(rd->change->path, folder) : NULL;
     char canonical[PATH_MAX];
     struct dirent *e;
     DIR *dir;
-    int r = resolve(rd, folder, true, canonical, err);
+    int r = policytree_path_resolve(rd, folder, true, canonical, err);
 
     if (r == ERR_NOT_FOUND)
         return err_set(err, ERR_NOT_FOUND, "no folder '%s'", folder);
@@ -355,7 +269,7 @@ static int find_file(void *ctx, unsigned root, struct span path,
 {
     struct policytree_reader *rd = ctx;
     char full[PATH_MAX];
-    int r = join(folder_of(rd, root), path, full, err);
+    int r = policytree_path_join(folder_of(rd, root), path, full, err);
 
     return r < 0 ? r : get_file(rd, root, full, ret, err);
 }
@@ -370,7 +284,7 @@ static int find_dir(void *ctx, unsigned root, struct span path,
 
     if (!l)
         return err_set(err, ERR_MEMORY, "out of memory");
-    r = join(folder_of(rd, root), path, full, err);
+    r = policytree_path_join(folder_of(rd, root), path, full, err);
     if (r == 0)
         r = read_folder(rd, root, full, l, err);
     if (r < 0)
@@ -454,7 +368,7 @@ static int set_folder(struct policytree_reader *rd, size_t i, const char *path,
 
     if (path[0] != '/' && !getcwd(here, sizeof(here)))
         return err_errno(err, "cannot tell the current folder");
-    return join(
+    return policytree_path_join(
             path[0] == '/' ? "" : here, span_str(path), rd->folders[i], err);
 }
 
