@@ -36,8 +36,6 @@ void call_free(struct call *c)
     ask_end(c);
     if (c->about)
         c->about->call = NULL;
-    if (c->source)
-        c->source->asking--;
     LIST_REMOVE(c, entry);
     c->d->n_calls--;
     buf_close_fd(&c->data);

@@ -84,27 +84,44 @@ static void on_run(struct role *r, const struct role_msg *m)
 
 /* ---- other zones ----------------------------------------------------- */
 
+/* Of the same zone and yet no record: that would be the attack. */
+static struct call *zone_call(
+        struct calld *d, const char *zone, struct err *err)
+{
+    const struct share_of who = {.origin = CALL_OF_ZONE, .peer_zone = zone};
+    struct call *c;
+
+    if (share_begin(d, &who, NULL, err))
+        return NULL;
+    c = call_new(d, CALL_OF_ZONE);
+    if (!c)
+        (void)err_set(err, ERR_LIMIT, "too many calls at once");
+    return c;
+}
+
 static void on_incoming(struct role *r, const struct role_msg *m)
 {
     struct calld *d = role_user(r);
     const struct msg_incoming *body = m->body;
-    struct call *c = call_new(d, CALL_OF_ZONE);
+    char zone[LIMIT_ZONE_NAME_MAX + 1] = "";
+    struct call *c;
     struct err err;
 
+    if (text_is_name(body->zone, LIMIT_ZONE_NAME_MAX))
+        memcpy(zone, body->zone.ptr, body->zone.len);
+    c = zone_call(d, zone, &err);
     if (!c) {
-        role_refuse(
-                r, m->ticket, ERR_LIMIT, d->where, "too many calls at once");
+        role_refuse(r, m->ticket, ERR_LIMIT, d->where, "%s", err.msg);
         return;
     }
     c->ticket = m->ticket;
     c->data = TAKE_FD(m->fds->fd[0]);
     buf_append(&c->envelope, body->envelope);
-    if (!text_is_name(body->zone, LIMIT_ZONE_NAME_MAX) ||
-            buf_ok(&c->envelope, &err) || c->envelope.len == 0) {
+    if (!*zone || buf_ok(&c->envelope, &err) || c->envelope.len == 0) {
         call_refuse(c, ERR_LIMIT, d->where, "the envelope is too large");
         return;
     }
-    memcpy(c->peer_zone, body->zone.ptr, body->zone.len);
+    memcpy(c->peer_zone, zone, sizeof(c->peer_zone));
     /* Until policyd has read it, the envelope's word counts for nothing. */
     (void)snprintf(
             c->source_name, sizeof(c->source_name), "@zone:%s", c->peer_zone);
@@ -246,7 +263,7 @@ static const struct role_permit permits[] = {
         {MSG_ROLE_ADMIN, MSG_CALL, ROLE_OPEN, on_call},
         {MSG_ROLE_ADMIN, MSG_QUBE_RUN, ROLE_OPEN, on_run},
         {MSG_ROLE_ADMIN, MSG_STATUS, ROLE_OPEN, on_status},
-        {MSG_ROLE_ADMIN, MSG_CALL_LIST, ROLE_OPEN, running_list},
+        {MSG_ROLE_ADMIN, MSG_CALL_LIST, ROLE_OPEN, list_calls},
         {MSG_ROLE_ADMIN, MSG_CALL_KILL, ROLE_OPEN, running_kill},
         {MSG_ROLE_ADMIN, MSG_CALL_CHOOSE, ROLE_OPEN, ask_on_choose},
         {MSG_ROLE_POLICYD, MSG_POLICY_CHANGED, ROLE_OPEN, on_policy_changed},

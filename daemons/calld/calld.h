@@ -9,6 +9,8 @@
  *   ask.c     calls about which a person is asked
  *   ask_guivm.c   the same question put to a service policy.Ask
  *   running.c calls that have started
+ *   share.c   how much of the zone one source may hold
+ *   list.c    what `qair call list` shows
  *   qube.c    links to the agents of running qubes
  *   host.c    qubes of the Qubes host whose relay this zone is
  *   record.c  what calld has the log say
@@ -145,7 +147,6 @@ struct qube {
     sd_event_source *io;
     sd_event_source *timer;
     sd_event_source *burial;
-    unsigned asking;      /* its own calls that are being set up */
     unsigned running;     /* services in it */
     struct rate refusals; /* that are recorded */
     bool port_used[LIMIT_CALLS_PER_SOURCE];
@@ -154,7 +155,34 @@ struct qube {
 };
 LIST_HEAD(qube_list, qube);
 
-struct running;
+/* A call that has started; fields as in struct call. */
+struct running {
+    LIST_ENTRY(running) entry;
+    struct calld *d;
+    enum call_origin origin;
+    uint8_t id[MSG_CALL_ID];
+    uint64_t since;
+    uid_t uid;
+    int fd;
+    sd_event_source *io;
+    struct qube *target; /* NULL: in another zone */
+    uint32_t port;
+    unsigned checked; /* against the policy of that count */
+    bool cut;         /* on its way out */
+    char why[CALLD_REASON_MAX + 1];
+    struct role_ticket asker;
+    struct role_ticket killer;
+    bool has_killer;
+    /* as in struct call */
+    char source_name[CALLD_TARGET_MAX + 1];
+    char requested[CALLD_TARGET_MAX + 1];
+    char peer_zone[LIMIT_ZONE_NAME_MAX + 1];
+    char zone[LIMIT_ZONE_NAME_MAX + 1];
+    char qube[CALLD_TARGET_MAX + 1];
+    char rule[CALLD_RULE_MAX + 1];
+    char choice[CALLD_TARGET_MAX + 1];
+    char service[]; /* last: most are short */
+};
 LIST_HEAD(running_list, running);
 
 struct calld {
@@ -276,7 +304,6 @@ void running_qube_gone(struct qube *q);
 void running_netd_gone(struct calld *d);
 /* Another policy is in force: calls that it does not allow end. */
 void running_check(struct calld *d);
-void running_list(struct role *r, const struct role_msg *m);
 void running_kill(struct role *r, const struct role_msg *m);
 
 /* ---- host.c ---------------------------------------------------------- */
@@ -288,6 +315,27 @@ bool host_has(const struct calld *d, const char *name);
 void host_start(struct call *c);
 void host_on_call(struct role *r, const struct role_msg *m);
 void host_on_serve(struct role *r, const struct role_msg *m);
+
+/* ---- share.c --------------------------------------------------------- */
+
+/* Who calls: peer_zone is empty for what begins here. */
+struct share_of {
+    enum call_origin origin;
+    const char *source; /* NULL: a qube of peer_zone, not known yet */
+    const char *peer_zone;
+};
+/*
+ * ERR_LIMIT when that source has enough; err says of what.  except: a call that
+ * is in the list already, or NULL.
+ */
+int share_begin(const struct calld *d, const struct share_of *who,
+        const struct call *except, struct err *err) MUST_CHECK;
+/* As share_begin, for one more service in c's target. */
+int share_serve(const struct call *c, struct err *err) MUST_CHECK;
+
+/* ---- list.c ---------------------------------------------------------- */
+
+void list_calls(struct role *r, const struct role_msg *m);
 
 /* ---- record.c -------------------------------------------------------- */
 

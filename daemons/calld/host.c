@@ -67,18 +67,6 @@ void host_on_serve(struct role *r, const struct role_msg *m)
 
 /* ---- out ------------------------------------------------------------- */
 
-static unsigned calls_of(const struct calld *d, const char *source)
-{
-    const struct call *c;
-    unsigned n = 0;
-
-    LIST_FOREACH (c, &d->calls, entry) {
-        if (c->origin == CALL_OF_HOST && strcmp(c->source_name, source) == 0)
-            n++;
-    }
-    return n;
-}
-
 static struct call *host_call(struct calld *d, const struct role_msg *m)
 {
     const struct msg_relay_call *body = m->body;
@@ -107,6 +95,7 @@ void host_on_call(struct role *r, const struct role_msg *m)
     const struct qrexec_msg as_asked = {
             .target = body->target, .service = body->service};
     struct call *c = host_call(d, m);
+    struct share_of who;
     struct err err;
     int e;
 
@@ -119,12 +108,13 @@ void host_on_call(struct role *r, const struct role_msg *m)
     }
     (void)snprintf(c->requested, sizeof(c->requested), "%s", request.target);
     (void)snprintf(c->service, sizeof(c->service), "%s", request.service);
+    who = (struct share_of){
+            .origin = CALL_OF_HOST, .source = c->source_name, .peer_zone = ""};
     if (!host_has(d, c->source_name))
         call_refuse(c, ERR_DENIED, d->where,
                 "qubes.d names no qube %s of the Qubes host", c->source_name);
-    else if (calls_of(d, c->source_name) > LIMIT_CALLS_PER_SOURCE)
-        call_refuse(c, ERR_LIMIT, d->where, "too many calls of %s at once",
-                c->source_name);
+    else if (share_begin(d, &who, c, &err))
+        call_refuse(c, ERR_LIMIT, d->where, "%s", err.msg);
     else
         plan_start(c, PLAN_DECIDE);
 }

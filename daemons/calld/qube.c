@@ -246,10 +246,15 @@ void qube_exec(struct call *c)
             .type = QREXEC_EXEC_CMDLINE, .domain = c->key >= 0 ? 2 : 1};
     const int fds[] = {c->data, c->key};
     struct qube *q = c->target;
+    struct err err;
 
     if (put_command(c, command, sizeof(command))) {
         call_refuse(c, ERR_SYNTAX, c->d->where,
                 "user or service cannot be written as a command");
+        return;
+    }
+    if (share_serve(c, &err)) {
+        call_refuse(c, ERR_LIMIT, c->d->where, "%s", err.msg);
         return;
     }
     if (!take_port(q, &m.port)) {
@@ -317,8 +322,10 @@ static void on_trigger(struct qube *q, const struct qrexec_msg *untrusted_m)
 {
     static struct qrexec_request request; /* 4 kB */
     struct call *c = NULL;
+    const struct share_of who = {
+            .origin = CALL_OF_QUBE, .source = q->name, .peer_zone = ""};
     char ident[QREXEC_IDENT_SIZE];
-    struct err err;
+    struct err err, limit;
     int e;
 
     if (q->name[0] == '@') { /* qubes of the Qubes host come over relay.sock */
@@ -328,14 +335,15 @@ static void on_trigger(struct qube *q, const struct qrexec_msg *untrusted_m)
     request = (struct qrexec_request){0};
     e = qrexec_request_check(untrusted_m, &request, &err);
     text_format_safe(untrusted_m->ident, ident, sizeof(ident));
-    if (q->asking < LIMIT_CALLS_PER_SOURCE)
+    if (share_begin(q->d, &who, NULL, &limit) == 0) {
         c = call_new(q->d, CALL_OF_QUBE);
+        (void)err_set(&limit, ERR_LIMIT, "too many calls at once");
+    }
     if (!c) {
-        say_refused(q, ident, q->d->where, "too many calls at once");
+        say_refused(q, ident, q->d->where, limit.msg);
         return;
     }
     c->source = q;
-    q->asking++;
     (void)snprintf(c->source_name, sizeof(c->source_name), "%s", q->name);
     if (e) {
         (void)snprintf(c->ident, sizeof(c->ident), "%s", ident);

@@ -52,7 +52,11 @@ static void on_decision(
 {
     struct call *c = user;
     const struct msg_decision *d = answer->body;
+    const struct share_of who = {.origin = c->origin,
+            .source = c->source_name,
+            .peer_zone = c->peer_zone};
     enum call_plan plan;
+    struct err err;
 
     (void)r;
     if (call_is_refused(c, answer))
@@ -69,6 +73,11 @@ static void on_decision(
         call_refuse_as(c, &(struct msg_refused){.code = (uint32_t)-ERR_DENIED,
                                   .where = d->where,
                                   .reason = d->reason});
+        return;
+    }
+    /* Which qube of another zone calls is known from here on. */
+    if (c->origin == CALL_OF_ZONE && share_begin(c->d, &who, c, &err)) {
+        call_refuse(c, ERR_LIMIT, c->d->where, "%s", err.msg);
         return;
     }
     c->allowed = true;

@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -206,7 +207,8 @@ static void flood_of_requests_is_bounded(void **state)
     }
     for (unsigned i = 0; i < 10; i++) {
         agent_hear_type(&a, &m, QREXEC_SERVICE_REFUSED);
-        assert_true(span_eq_str(m.reason, "too many calls at once"));
+        assert_true(span_eq_str(
+                m.reason, "work has 256 calls, and may have no more"));
     }
     for (unsigned i = 0; i < LIMIT_CALLS_PER_SOURCE; i++)
         world_hear(w, w->policyd, MSG_DECIDE);
@@ -299,6 +301,111 @@ static void services_of_a_qube_are_bounded(void **state)
     link_free(a.l);
 }
 
+/* A call of work that stays open in another zone; its own end of the stream. */
+static int hold_remote(struct world *w, struct agent *a)
+{
+    struct msg_decision yes =
+            world_allowed(MSG_TARGET_REMOTE, "work", "far", "signer");
+    const struct msg_blob dsse = {.bytes = span_str("{envelope}")};
+    struct qrexec_msg m;
+    int fd;
+
+    agent_trigger(a, "", "far-signer", "qair.Sign+release", "SOCKET1");
+    world_hear(w, w->policyd, MSG_DECIDE);
+    world_decide(w, &yes);
+    world_hear(w, w->keyd, MSG_ENVELOPE);
+    driver_put(w->keyd, MSG_BLOB, w->id, &dsse, NULL, 0);
+    world_hear(w, w->logd, MSG_APPEND);
+    world_appended(w, 9);
+    world_hear(w, w->netd, MSG_OPEN);
+    (void)close(TAKE_FD(w->fds.fd[0])); /* calld's copy keeps it open */
+    world_ok(w, w->netd);
+    agent_hear_type(a, &m, QREXEC_SERVICE_CONNECT);
+    fd = link_take_fd(a->l);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void calls_left_open_count(void **state)
+{
+    struct world *w = *state;
+    int held[LIMIT_CALLS_PER_SOURCE];
+    struct agent a;
+
+    world_skip_checkpoint(w);
+    a = world_work_qube(w);
+    for (size_t i = 0; i < ARRAY_LEN(held); i++)
+        held[i] = hold_remote(w, &a);
+    agent_trigger(&a, "", "far-signer", "qair.Sign+release", "SOCKET2");
+    agent_hear_refused(&a, "SOCKET2", "zone server",
+            "work has 256 calls, and may have no more");
+    assert_true(driver_is_silent(w->policyd, 50));
+    for (size_t i = 0; i < ARRAY_LEN(held); i++)
+        (void)close(held[i]);
+    (void)close(hold_remote(w, &a));
+    link_free(a.l);
+}
+
+/* Decided for a target that is up. */
+static void call_work(struct world *w, struct agent *a)
+{
+    struct msg_decision yes =
+            world_allowed(MSG_TARGET_LOCAL, "work", "", "work");
+
+    agent_trigger(a, "", "work", "qair.Sign+release", "SOCKET1");
+    world_hear(w, w->policyd, MSG_DECIDE);
+    world_decide(w, &yes);
+    world_hear(w, w->logd, MSG_APPEND);
+    world_appended(w, 9);
+}
+
+static void one_source_leaves_services_of_a_target_to_others(void **state)
+{
+    const struct msg_incoming in = {
+            .zone = span_str("thin"), .envelope = span_str("{envelope}")};
+    struct world *w = *state;
+    struct msg_decision yes =
+            world_allowed(MSG_TARGET_LOCAL, "thin-work", "", "work");
+    int held[LIMIT_CALLS_PER_SOURCE / 2], served[LIMIT_CALLS_PER_SOURCE / 2];
+    size_t n = 0;
+    int data[2];
+    struct qrexec_msg m;
+    struct agent a;
+
+    world_skip_checkpoint(w);
+    a = world_work_qube(w); /* has one service running already */
+    for (; n < ARRAY_LEN(held); n++) {
+        call_work(w, &a);
+        agent_hear_type(&a, &m, QREXEC_EXEC_CMDLINE);
+        served[n] = link_take_fd(a.l);
+        agent_hear_type(&a, &m, QREXEC_SERVICE_CONNECT);
+        held[n] = link_take_fd(a.l);
+    }
+    call_work(w, &a);
+    world_hear(w, w->logd, MSG_APPEND);
+    world_appended(w, 9);
+    agent_hear_refused(&a, "SOCKET1", "zone server",
+            "work has 128 services running in work, and it room for 127: that "
+            "is for others");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, data), 0);
+    driver_put(w->netd, MSG_INCOMING, 77, &in, &data[1], 1);
+    (void)close(data[1]);
+    world_hear(w, w->policyd, MSG_DECIDE_REMOTE);
+    yes.source_zone = span_str("thin");
+    world_decide(w, &yes);
+    world_hear(w, w->logd, MSG_APPEND);
+    world_appended(w, 9);
+    agent_hear_type(&a, &m, QREXEC_EXEC_CMDLINE);
+    (void)close(link_take_fd(a.l));
+    world_hear(w, w->netd, MSG_OK);
+    for (size_t i = 0; i < n; i++) {
+        (void)close(held[i]);
+        (void)close(served[i]);
+    }
+    (void)close(data[0]);
+    link_free(a.l);
+}
+
 #define CASE(name)                                                             \
     cmocka_unit_test_setup_teardown(name, world_begin, world_finish)
 
@@ -314,6 +421,8 @@ int main(int argc, char **argv)
             CASE(flood_of_requests_is_bounded),
             CASE(refusals_do_not_fill_the_log),
             CASE(services_of_a_qube_are_bounded),
+            CASE(calls_left_open_count),
+            CASE(one_source_leaves_services_of_a_target_to_others),
     };
 
     if (argc != 2)
