@@ -50,6 +50,8 @@
 #define CHANNEL_WINDOW      (512u << 10)
 #define CHANNEL_WINDOW_MAX  (16u << 20)
 #define CHANNEL_WINDOW_POOL (32u << 20)
+/* Of which the calls of one source get at most. */
+#define CHANNEL_WINDOW_SOURCE (CHANNEL_WINDOW_POOL / 2)
 #define CHANNEL_BUFFER_MAX                                                     \
     (CHANNEL_STREAMS_MAX * CHANNEL_WINDOW + CHANNEL_WINDOW_POOL)
 /* TCP connect, TLS and the first attestation; a discrete TPM takes seconds. */

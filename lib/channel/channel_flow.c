@@ -23,6 +23,24 @@ static uint64_t taken(const struct channel_stream *s)
     return s->received - channel_stream_pending(s);
 }
 
+/* What of the pool the stream may have: one source leaves half to the others.
+ * Whose an incoming call is, its envelope says, which nobody here has read. */
+static bool has_room(const struct channel_stream *s, uint32_t more)
+{
+    const struct channel_stream *o;
+    uint32_t same = 0;
+
+    if (more > CHANNEL_WINDOW_POOL - s->ch->pool)
+        return false;
+    if (s->kind != CHANNEL_STREAM_CALL_OUT)
+        return true;
+    TAILQ_FOREACH (o, &s->ch->streams, link) {
+        if (o->kind == CHANNEL_STREAM_CALL_OUT && o->source == s->source)
+            same += o->window - CHANNEL_WINDOW;
+    }
+    return same + more <= CHANNEL_WINDOW_SOURCE;
+}
+
 /* The reader took more than a third of a window in one round trip: twice the
  * window, so far as the channel has any to give. */
 static bool grow(struct channel_stream *s)
@@ -31,8 +49,7 @@ static bool grow(struct channel_stream *s)
 
     if (s->gone || !s->h2_open || s->peer_ended ||
             s->window >= CHANNEL_WINDOW_MAX ||
-            taken(s) - s->marked <= s->window / 3 ||
-            more > CHANNEL_WINDOW_POOL - s->ch->pool ||
+            taken(s) - s->marked <= s->window / 3 || !has_room(s, more) ||
             nghttp2_session_set_local_window_size(s->ch->h2, NGHTTP2_FLAG_NONE,
                     s->id, (int32_t)(s->window + more)) != 0)
         return false;

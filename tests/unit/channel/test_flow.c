@@ -167,6 +167,46 @@ static void all_windows_together_are_bounded(void **state)
     fixture_fini(&f);
 }
 
+/* The other direction: services send, and one source has called them all. */
+static void one_source_gets_half_of_what_there_is(void **state)
+{
+    struct fixture f;
+    struct call calls[BIG];
+    (void)state;
+
+    fixture_open(&f);
+    for (size_t i = 0; i < BIG; i++) {
+        calls[i] = begin(&f);
+        int fd = calls[i].caller;
+        calls[i].caller = calls[i].callee;
+        calls[i].callee = fd;
+        calls[i].s = channel_stream_find(f.client.ch, calls[i].s->id);
+    }
+    for (int i = 0; i < 20; i++) {
+        for (size_t k = 0; k < BIG; k++)
+            calls[k].s->marked = 0;
+        f.client.ch->probing = true;
+        carry_far(&f, calls, BIG);
+        channel_flow_probe_done(f.client.ch);
+        assert_within_bounds(f.client.ch);
+    }
+    assert_in_range(f.client.ch->pool, CHANNEL_WINDOW_SOURCE / 2,
+            CHANNEL_WINDOW_SOURCE);
+    /* Another one's call still grows. */
+    calls[BIG - 1].s->source++;
+    for (int i = 0; i < 20; i++) {
+        calls[BIG - 1].s->marked = 0;
+        f.client.ch->probing = true;
+        carry_far(&f, &calls[BIG - 1], 1);
+        channel_flow_probe_done(f.client.ch);
+    }
+    assert_in_range(calls[BIG - 1].s->window, CHANNEL_WINDOW_SOURCE / 2,
+            CHANNEL_WINDOW_MAX);
+    for (size_t k = 0; k < BIG; k++)
+        end(&calls[k]);
+    fixture_fini(&f);
+}
+
 /* An hour of a stream whose window never suffices: the peer's bucket for
  * control frames is never empty. */
 static void measuring_is_no_flood(void **state)
@@ -196,6 +236,7 @@ int main(void)
             cmocka_unit_test(reader_that_keeps_up_gets_a_larger_window),
             cmocka_unit_test(reader_that_stands_still_gets_no_more),
             cmocka_unit_test(all_windows_together_are_bounded),
+            cmocka_unit_test(one_source_gets_half_of_what_there_is),
             cmocka_unit_test(measuring_is_no_flood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
