@@ -153,8 +153,9 @@ chmod +x "$dir/qrexec-client"
 stub_pid=$!
 pids+=($!)
 for _ in $(seq 200); do [ -S "$dir/qubesd.sock" ] && break; sleep 0.02; done
+launch=()
 start() {
-    "$daemon" --policy-path "$dir/run/policy.d" \
+    "${launch[@]}" "$daemon" --policy-path "$dir/run/policy.d" \
         --policy-path "$dir/etc/policy.d" --compat-path "$dir/compat" \
         --socket-path "$dir/policy.sock" --eval-socket-path "$dir/eval.sock" \
         --gui-socket-path "$dir/gui.sock" --qubesd-socket "$dir/qubesd.sock" \
@@ -505,6 +506,17 @@ wait "$daemon_pid"
 start --ask-timeout 1
 touch "$dir/answer-never"
 check 'a question has its time' 'reason=30-user.policy:11 asks: policy.Ask: no answer in time' work vault s.Ask
+rm "$dir/answer-never"
+kill "$daemon_pid"
+wait "$daemon_pid"
+: > "$dir/log"
+launch=("$usock" --activate "$dir/policy.sock")
+start
+ino=$(stat -c %i "$dir/policy.sock")
+check 'a socket that systemd made is served' 'target=vault' work vault s.Allow
+ok 'and is not made anew' [ "$(stat -c %i "$dir/policy.sock")" = "$ino" ]
+evaluate eval.sock 'policy.EvalSimple+s.Allow vault' work vault
+ok 'the others are' is_exactly 'result=allow'
 "$daemon" --ask-timeout x > "$dir/answer" 2>&1
 ok 'a bad value is misuse' [ $? -eq 2 ]
 "$daemon" --bogus > "$dir/answer" 2>&1

@@ -4,6 +4,8 @@
  * stdout.  usock --silent N PATH: N connections that say nothing, held until
  * stdin ends; prints "ready" when they stand.  usock --serve PATH TEXT:
  * takes one connection, writes what came to PATH.got, answers TEXT.
+ * usock --activate PATH PROGRAM...: runs it with a socket that listens there,
+ * as systemd does.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -85,9 +87,32 @@ static int serve(const char *path, const char *text)
     return 0;
 }
 
+static int activate(const char *path, char **argv)
+{
+    struct sockaddr_un sun;
+    char pid[16];
+    int fd = make(path, &sun);
+
+    (void)unlink(path);
+    if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
+            listen(fd, 64) < 0 || dup2(fd, 3) < 0)
+        die(path);
+    if (fd != 3)
+        (void)close(fd);
+    (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    (void)setenv("LISTEN_PID", pid, 1);
+    (void)setenv("LISTEN_FDS", "1", 1);
+    (void)execv(argv[0], argv);
+    die(argv[0]);
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     int fd;
+
+    if (argc > 3 && !strcmp(argv[1], "--activate"))
+        return activate(argv[2], argv + 3);
 
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc == 4 && !strcmp(argv[1], "--silent"))
