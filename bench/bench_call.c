@@ -7,6 +7,9 @@
  *     bench-call loop TARGET SERVICE RUNS      the same, silent: for CPU time
  *     bench-call to|from TARGET SERVICE MIB    one stream
  *
+ * A word behind those is an option for qrexec-client-vm, and then the figures
+ * are called those of a Qubes host.
+ *
  * The reference of a call is starting and awaiting one process the same way,
  * that of a stream a pipe between two processes with the same chunks.
  */
@@ -93,15 +96,26 @@ static void await(pid_t pid)
     }
 }
 
+/* call[1] is the option, or all that follows moves up. */
+static void skip_option(char **call, const char *option)
+{
+    for (size_t i = 1; !option && call[i + 1]; i++) {
+        call[i] = call[i + 1];
+        call[i + 1] = NULL;
+    }
+}
+
 /* ---- empty calls ----------------------------------------------------- */
 
-static int empty(char *target, char *service, size_t runs, bool silent)
+static int empty(
+        char *option, char *target, char *service, size_t runs, bool silent)
 {
     static double took[RUNS_MAX], raw[RUNS_MAX];
-    char *const call[] = {"qrexec-client-vm", target, service, NULL};
+    char *call[] = {"qrexec-client-vm", option, target, service, NULL};
     char *const nothing[] = {"true", NULL};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+    skip_option(call, option);
     for (size_t i = 0; i < runs; i++) {
         double begin = now_ms();
 
@@ -114,8 +128,9 @@ static int empty(char *target, char *service, size_t runs, bool silent)
         raw[i] = now_ms() - begin;
     }
     if (!silent)
-        report("local empty call (beside: one process)", "ms",
-                median(took, runs), median(raw, runs));
+        report(option ? "Qubes: empty call (beside: one process)"
+                      : "local empty call (beside: one process)",
+                "ms", median(took, runs), median(raw, runs));
     return 0;
 }
 
@@ -177,39 +192,43 @@ static double stream(char *const *argv, bool to, size_t bytes)
     return (double)bytes / 1048576 / ((now_ms() - begin) / 1e3);
 }
 
-static int streams(char *target, char *service, size_t mib, bool to)
+static int streams(
+        char *option, char *target, char *service, size_t mib, bool to)
 {
     double took[ROUNDS], raw[ROUNDS];
-    char bytes[24];
-    char *const call[] = {"qrexec-client-vm", target, service, NULL};
+    char bytes[24], name[64];
+    char *call[] = {"qrexec-client-vm", option, target, service, NULL};
     char *const sink[] = {"sh", "-c", "exec cat > /dev/null", NULL};
     char *const source[] = {"head", "-c", bytes, "/dev/zero", NULL};
 
+    skip_option(call, option);
     (void)snprintf(bytes, sizeof(bytes), "%zu", mib << 20);
     for (size_t i = 0; i < ROUNDS; i++) {
         took[i] = stream(call, to, mib << 20);
         raw[i] = stream(to ? sink : source, to, mib << 20);
     }
-    report(to ? "local stream to a service (beside: a pipe)"
-              : "local stream from a service (beside: a pipe)",
-            "MiB/s", median(took, ROUNDS), median(raw, ROUNDS));
+    (void)snprintf(name, sizeof(name),
+            "%s stream %s a service (beside: a pipe)",
+            option ? "Qubes:" : "local", to ? "to" : "from");
+    report(name, "MiB/s", median(took, ROUNDS), median(raw, ROUNDS));
     return 0;
 }
 
 int main(int argc, char **argv)
 {
-    const char *mode = argc == 5 ? argv[1] : "";
+    char *option = argc == 6 ? argv[5] : NULL;
+    const char *mode = argc >= 5 ? argv[1] : "";
     uint64_t n = 0;
 
     (void)signal(SIGPIPE, SIG_DFL);
-    if (argc == 5 && text_parse_u64(span_str(argv[4]), &n) && n > 0 &&
-            n <= RUNS_MAX) {
+    if ((argc == 5 || argc == 6) && text_parse_u64(span_str(argv[4]), &n) &&
+            n > 0 && n <= RUNS_MAX) {
         if (strcmp(mode, "empty") == 0 || strcmp(mode, "loop") == 0)
-            return empty(argv[2], argv[3], (size_t)n, *mode == 'l');
+            return empty(option, argv[2], argv[3], (size_t)n, *mode == 'l');
         if (strcmp(mode, "to") == 0 || strcmp(mode, "from") == 0)
-            return streams(argv[2], argv[3], (size_t)n, *mode == 't');
+            return streams(option, argv[2], argv[3], (size_t)n, *mode == 't');
     }
-    (void)fprintf(stderr,
-            "usage: bench-call empty|loop|to|from TARGET SERVICE NUMBER\n");
+    (void)fprintf(stderr, "usage: bench-call empty|loop|to|from TARGET SERVICE "
+                          "NUMBER [OPTION]\n");
     return 2;
 }

@@ -3,7 +3,9 @@
 # socket vchan; dom0 is a daemon for each of them, a policy daemon and a
 # stand-in for qubesd.  TAP on stdout.
 #
-#   host_begin BUILD-ROOT QUBESD-STUB   a private folder $dir; as root the
+#   host_begin BUILD-ROOT QUBESD-STUB QUBES-RAW [PROGRAM...]
+#                                       a private folder $dir, and all
+#                                       programs in its bin/; as root the
 #                                       script starts again as nobody, because
 #                                       an agent that is root opens sessions
 #   host_rules < RULES                  the host's one policy file
@@ -30,7 +32,8 @@ host_begin() {
         done
         cp "$2" "$QAIR_HOST_DIR/bin/qubesd-stub"
         cp "$3" "$QAIR_HOST_DIR/bin/qubes-raw"
-        cp "$0" "$(dirname "$0")/qubes_host.sh" "$QAIR_HOST_DIR/"
+        [ $# -le 3 ] || cp "${@:4}" "$QAIR_HOST_DIR/bin/"
+        cp "$0" "${BASH_SOURCE[0]}" "$QAIR_HOST_DIR/"
         export QAIR_HOST_DIR
         if [ "$(id -u)" = 0 ]; then
             chown -R nobody "$QAIR_HOST_DIR"
