@@ -276,18 +276,28 @@ static void on_decided(struct role *r, const struct role_msg *m, void *user)
     free(a);
 }
 
+/* The caller may be zones away: it hears whose netd this is. */
+static void refuse_incoming(struct conn *c, uint32_t stream, const char *reason)
+{
+    struct channel_time now = netd_now();
+    char where[NETD_WHERE_MAX];
+
+    (void)snprintf(
+            where, sizeof(where), "netd of zone %s", role_zone(c->d->role));
+    (void)channel_call_refuse(
+            c->ch, stream, span_str(where), span_str(reason), &now);
+}
+
 void call_incoming(
         struct conn *c, uint32_t stream, struct span untrusted_envelope)
 {
-    struct channel_time now = netd_now();
     struct netd *d = c->d;
     char limit[NETD_TEXT_MAX];
     struct ask *a;
     int fds[2];
 
     if (conn_limit(c, limit)) {
-        (void)channel_call_refuse(
-                c->ch, stream, span_str("netd"), span_str(limit), &now);
+        refuse_incoming(c, stream, limit);
         record_limit(c, limit);
         return;
     }
@@ -295,8 +305,7 @@ void call_incoming(
     if (a == NULL ||
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
         free(a);
-        (void)channel_call_refuse(c->ch, stream, span_str("netd"),
-                span_str("out of descriptors"), &now);
+        refuse_incoming(c, stream, "out of descriptors");
         return;
     }
     *a = (struct ask){

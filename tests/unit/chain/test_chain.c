@@ -280,6 +280,21 @@ static void middle_link_cut_out(struct plan *p)
     *p = plan_of(3);
     p->call[1].zone = span_str("attic");
 }
+/* The same two links, the other way round. */
+static void links_swapped(struct plan *p)
+{
+    p->zone[0] = p->signer[0] = "gateway";
+    p->zone[1] = p->signer[1] = "thin";
+    p->call[0].zone = span_str("server");
+    p->call[1].zone = span_str("gateway");
+}
+/* One true link as both. */
+static void link_doubled(struct plan *p)
+{
+    p->zone[1] = p->signer[1] = "thin";
+    p->zone[2] = "gateway";
+    p->call[0].zone = span_str("gateway");
+}
 static void via_is_no_envelope(struct plan *p)
 {
     p->call[1].via = span_str("{\"payload\":\"\"}");
@@ -293,7 +308,8 @@ static const struct {
         {another_service, "service changed", "service changed"},
         {another_qube, "goes on with another qube", "another qube"},
         {extended_deadline, "deadline extended", "extended"},
-        {older_than_the_one_before, "links reordered", "older than"},
+        {older_than_the_one_before, "a link older than the one before",
+                "older than"},
         {signed_by_the_next, "gateway signs for thin",
                 "not signed by the identity"},
         {signed_by_a_stranger, "a stranger signs for thin",
@@ -306,6 +322,8 @@ static const struct {
         {for_the_signer_itself, "loop B-B", "'gateway' twice"},
         {one_link_too_many, "chain of five", "more than 4"},
         {middle_link_cut_out, "a link cut out", "another zone"},
+        {links_swapped, "links swapped", "another zone"},
+        {link_doubled, "a link twice", "another zone"},
         {via_is_no_envelope, "via is no envelope", ""},
 };
 

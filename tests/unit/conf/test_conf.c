@@ -33,6 +33,7 @@ static void test_zone_with_everything(void **state)
                                 "owner = AAEC\n"
                                 "reattest-interval = 30\n"
                                 "programs = /usr/libexec/qair\n"
+                                "relay-user = user\n"
                                 "peer.thin = [2001:db8::1]:7401\n"
                                 "peer.other = 192.0.2.9:1",
                              &err),
@@ -48,6 +49,7 @@ static void test_zone_with_everything(void **state)
     assert_memory_equal(zone.owner, "\0\1\2", 3);
     assert_int_equal(zone.reattest_s, 30);
     assert_string_equal(zone.programs, "/usr/libexec/qair");
+    assert_string_equal(zone.relay_user, "user");
     assert_int_equal(zone.n_peers, 2);
     a = conf_peer_find(&zone, span_str("thin"));
     assert_non_null(a);
@@ -113,6 +115,8 @@ static void test_zone_refusals_name_line_and_key(void **state)
             {"name = a\ntpm = /dev/../etc/passwd", "tpm: '..' in a path"},
             {"name = a\nprograms = bin", "programs: not an absolute path"},
             {"name = a\nprograms = /a/..", "programs: '..' in a path"},
+            {"name = a\nrelay-user = -u", "relay-user: not a name"},
+            {"name = a\nrelay-user = a b", "relay-user: not a name"},
             {"name = a\nowner = A", "owner: not base64"},
             {"name = a\nowner =", "owner: not base64"},
             {"name = a\nowner = AAE", "owner: not base64"},
@@ -250,6 +254,13 @@ static void test_qube_refusals(void **state)
             {"a.conf", "type = AppVM\nservices = a/../b", "bad word"},
             {"a.conf", "type = AppVM\nautostart = true", "neither yes nor no"},
             {"a.conf", "type = AppVM\nrun = sh", "unknown key 'run'"},
+            {"a.conf", "type = AppVM\nhost = xen", "not 'qubes'"},
+            {"a.conf", "type = AppVM\nhost = qubes\nkeys = k", "host's matter"},
+            {"a.conf", "type = AppVM\nhost = qubes\nservices = s",
+                    "host's matter"},
+            {"a.conf",
+                    "type = RemoteVM\nzone = b\nremote-name = c\nhost = qubes",
+                    "host's matter"},
     };
 
     (void)state;

@@ -19,11 +19,14 @@ int world_begin(void **state)
 {
     static const char signer[] = "type = AppVM\nkeys = release\n";
     static const char work[] = "type = AppVM\n";
+    static const char vault[] = "type = AppVM\nhost = qubes\n";
     const struct driver_file qubes[] = {
             {"signer.conf", SPAN(signer, sizeof(signer) - 1)},
+            {"vault.conf", SPAN(vault, sizeof(vault) - 1)},
             {"work.conf", SPAN(work, sizeof(work) - 1)},
     };
-    const struct msg_named call = {.name = span_str("call")};
+    static const char *const sockets[][2] = {
+            {"call", "call.sock"}, {"relay", "relay.sock"}};
     struct world *w = calloc(1, sizeof(*w));
     struct err err;
     int dir;
@@ -37,10 +40,15 @@ int world_begin(void **state)
     w->keyd = driver_peer(&w->d, MSG_ROLE_KEYD);
     w->netd = driver_peer(&w->d, MSG_ROLE_NETD);
     dir = open(w->dir, O_RDONLY | O_DIRECTORY);
-    assert_int_equal(
-            ipc_listen(dir, "call.sock", getuid(), getgid(), &fd, &err), 0);
-    driver_put(w->d.control, MSG_LISTEN, 0, &call, &fd, 1);
-    (void)close(fd);
+    for (size_t i = 0; i < ARRAY_LEN(sockets); i++) {
+        const struct msg_named name = {.name = span_str(sockets[i][0])};
+
+        assert_int_equal(
+                ipc_listen(dir, sockets[i][1], getuid(), getgid(), &fd, &err),
+                0);
+        driver_put(w->d.control, MSG_LISTEN, 0, &name, &fd, 1);
+        (void)close(fd);
+    }
     (void)close(dir);
     driver_bundle(&w->d, "qubes", qubes, ARRAY_LEN(qubes));
     driver_begin(&w->d);
@@ -60,6 +68,8 @@ int world_finish(void **state)
     (void)close(w->keyd);
     (void)close(w->netd);
     (void)snprintf(path, sizeof(path), "%s/call.sock", w->dir);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof(path), "%s/relay.sock", w->dir);
     (void)unlink(path);
     (void)rmdir(w->dir);
     free(w);

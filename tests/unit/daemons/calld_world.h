@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One real qair-calld of the zone `server`, whose qubes are `work` and
- * `signer` (which may use the key `release`).  This process plays every other
- * role, the agents of the qubes and the owner.
+ * One real qair-calld of the zone `server`, whose qubes are `work`,
+ * `signer` (which may use the key `release`), and `vault` of the Qubes host.
+ * This process plays every other role, the agents of the qubes and the owner.
  */
 #ifndef QAIR_TEST_CALLD_WORLD_H
 #define QAIR_TEST_CALLD_WORLD_H
