@@ -38,7 +38,8 @@
 struct policy_file {
     struct span name;
     struct span text;
-    unsigned root; /* for a finder: which folder it lies in */
+    unsigned root;     /* for a finder: which folder it lies in */
+    struct span label; /* for a finder: its name in reasons; empty: name */
 };
 
 /*

@@ -31,19 +31,24 @@ struct frame {
     struct span of_service, of_argument;
 };
 
+static struct span label_of(const struct policy_file *file)
+{
+    return file->label.len ? file->label : file->name;
+}
+
 static int fail(const struct parse *ps, const struct frame *f, int code,
         const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 static int fail(const struct parse *ps, const struct frame *f, int code,
         const char *fmt, ...)
 {
-    char text[ERR_MSG_MAX], name[64];
+    char text[ERR_MSG_MAX], name[128];
     va_list ap;
 
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    text_format_safe(f->file->name, name, sizeof(name));
+    text_format_safe(label_of(f->file), name, sizeof(name));
     return err_set(ps->err, code, "%s:%u: %s", name, f->line, text);
 }
 
@@ -103,7 +108,7 @@ static int open_file(struct parse *ps, const struct frame *up,
     r = check_frame(ps, f);
     if (r < 0)
         return r;
-    if (!policy_arena_copy(&ps->p->arena, file->name, &f->name))
+    if (!policy_arena_copy(&ps->p->arena, label_of(file), &f->name))
         return fail(ps, f, ERR_MEMORY, "out of memory");
     return read_file(ps, f);
 }

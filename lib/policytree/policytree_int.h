@@ -31,8 +31,7 @@ enum policytree_news policytree_watch_news(struct policytree_watch *w);
 struct policytree_file {
     struct policy_file file; /* first: what the parser holds */
     struct buf text;
-    char label[PATH_MAX]; /* as reasons name it */
-    char path[PATH_MAX];  /* absolute, simplified: one path, one entry */
+    char path[PATH_MAX]; /* absolute, simplified: one path, one entry */
 };
 
 /* A list of files that the parser may hold. */

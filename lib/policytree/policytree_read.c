@@ -120,13 +120,28 @@ static int read_path(struct policytree_reader *rd, const char *path,
 }
 
 /*
+ * The name that the parser knows it by, and, where another file may have that
+ * name too, the whole path as the label that a person sees.
+ */
+static void set_name(
+        const struct policytree_reader *rd, struct policytree_file *f)
+{
+    unsigned root = f->file.root;
+    const char *name = policytree_path_below(f->path, folder_of(rd, root));
+
+    f->file.name = span_str(name ? name : f->path);
+    if (root == POLICY_ROOT_COMPAT ||
+            (name && strchr(name, '/') && root + 1 < rd->n_folders))
+        f->file.label = span_str(f->path);
+}
+
+/*
  * The file at path (absolute, simplified), read once.
  * ERR_NOT_FOUND: there is none, or it is no regular file.
  */
 static int get_file(struct policytree_reader *rd, unsigned root,
         const char *path, const struct policy_file **ret, struct err *err)
 {
-    const char *label = policytree_path_below(path, folder_of(rd, root));
     struct policytree_file *f = NULL;
     int r;
 
@@ -151,10 +166,8 @@ static int get_file(struct policytree_reader *rd, unsigned root,
         return err_set(err, ERR_LIMIT, "policy files add up to over %u bytes",
                 LIMIT_POLICY_BYTES_MAX);
     (void)snprintf(f->path, sizeof(f->path), "%s", path);
-    (void)snprintf(f->label, sizeof(f->label), "%s", label ? label : path);
-    f->file = (struct policy_file){.name = span_str(f->label),
-            .text = buf_span(&f->text),
-            .root = root};
+    f->file = (struct policy_file){.text = buf_span(&f->text), .root = root};
+    set_name(rd, f);
     *ret = &f->file;
     return 0;
 }

@@ -56,6 +56,12 @@ result 'GetFiles: where a service has rules' gives '30-user
 call policy.GetFiles+s.B
 result 'GetFiles: also in an include' gives 'one
 90-default'
+echo '!compat-4.0' > "$dir/etc/35-compat.policy"
+echo '$anyvm $anyvm deny' > "$dir/compat/s.Old"
+call policy.GetFiles+s.Old
+result 'GetFiles: a legacy file by its path' gives "$dir/compat/s.Old
+90-default"
+rm "$dir/etc/35-compat.policy" "$dir/compat/s.Old"
 call policy.GetFiles+
 result 'GetFiles of no service' refused 'PolicyAdminException Service cannot be empty.'
 call policy.GetFiles+s.A+x

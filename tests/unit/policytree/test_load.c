@@ -47,7 +47,7 @@ static void includes_are_read_where_their_chain_began(void **state)
             h->dir);
     write_file(h, "etc/policy.d/20-b.policy", text);
     t = load(h);
-    expect(t, "s.A", POLICY_ALLOW, "allowed by include/one:1");
+    expect(t, "s.A", POLICY_ALLOW, "/run/policy.d/include/one:1");
     expect(t, "s.B", POLICY_ALLOW, "allowed by include/one:1");
     expect(t, "s.C", POLICY_ALLOW, "allowed by include/two:1");
     expect(t, "s.D", POLICY_ALLOW, "out/outside:1");
@@ -195,8 +195,8 @@ static void legacy_files_are_read_by_directive(void **state)
     make_dir(h, "rpc/policy/include");
     write_file(h, "rpc/policy/include/more", "work vault allow\n");
     t = load(h);
-    expect(t, "s.A", POLICY_ALLOW, "s.A:1");
-    expect(t, "s.B+x", POLICY_ALLOW, "include/more:1");
+    expect(t, "s.A", POLICY_ALLOW, "/rpc/policy/s.A:1");
+    expect(t, "s.B+x", POLICY_ALLOW, "/rpc/policy/include/more:1");
     expect(t, "s.B+y", POLICY_DENY, "no rule matches");
     policytree_free(t);
 
