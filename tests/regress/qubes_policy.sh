@@ -436,6 +436,7 @@ check 'qubes that fill EvalSimple' 'target=vault' work vault s.Allow
 evaluate eval.sock 'policy.EvalSimple+s.Allow vault' work vault
 ok 'shut out themselves alone' is_exactly 'result=deny'
 exec 3>&-
+rm "$dir/silent.out"
 
 # ---- the policy changes -----------------------------------------------------------------------
 echo 's.Out * work vault deny' > "$dir/outside/rules"
@@ -517,6 +518,16 @@ check 'a socket that systemd made is served' 'target=vault' work vault s.Allow
 ok 'and is not made anew' [ "$(stat -c %i "$dir/policy.sock")" = "$ino" ]
 evaluate eval.sock 'policy.EvalSimple+s.Allow vault' work vault
 ok 'the others are' is_exactly 'result=allow'
+kill "$daemon_pid"
+wait "$daemon_pid"
+: > "$dir/log"
+launch=(bash -c 'ulimit -n 40; exec "$@"' --)
+start
+exec 3> >(exec "$usock" --silent 60 "$dir/policy.sock" > "$dir/silent.out")
+for _ in $(seq 200); do grep -q ready "$dir/silent.out" 2> /dev/null && break; sleep 0.02; done
+check 'without descriptors it waits for some' 'target=vault' work vault s.Allow
+ok 'and said so' logged 'cannot accept: Too many open files'
+exec 3>&-
 "$daemon" --ask-timeout x > "$dir/answer" 2>&1
 ok 'a bad value is misuse' [ $? -eq 2 ]
 "$daemon" --bogus > "$dir/answer" 2>&1
