@@ -35,9 +35,9 @@
 #define NETD_STRANGERS_PER_ADDR_MAX 16
 /* Accepted channels of one proved zone: a new one after a crash, and room. */
 #define NETD_PER_PEER_MAX 4
-/* Calls in flight of one proved zone over all its channels (Qubes has 256 data
- * ports for a qube), and what they may make this process hold. */
-#define NETD_PEER_CALLS_MAX 256
+/* Calls in flight of one proved zone over all its channels: what one carries;
+ * and what they may make this process hold. */
+#define NETD_PEER_CALLS_MAX CHANNEL_STREAMS_MAX
 #define NETD_PEER_HELD_MAX  (128u << 20)
 /* Calls in flight of one qube to one zone: half of what a channel carries. */
 #define NETD_SOURCE_CALLS_MAX (CHANNEL_STREAMS_MAX / 2)

@@ -46,8 +46,8 @@
  * more, up to the maximum, out of what the channel has for all of them.  So
  * CHANNEL_BUFFER_MAX is what a proved peer can make this process hold.
  */
-#define CHANNEL_STREAMS_MAX 128
-#define CHANNEL_WINDOW      (512u << 10)
+#define CHANNEL_STREAMS_MAX 256
+#define CHANNEL_WINDOW      (256u << 10)
 #define CHANNEL_WINDOW_MAX  (16u << 20)
 #define CHANNEL_WINDOW_POOL (32u << 20)
 /* Of which the calls of one source get at most. */

@@ -171,6 +171,36 @@ static void more_streams_than_allowed_are_not_kept(void **state)
     fixture_fini(&f);
 }
 
+/* It goes on asking, so that it is not silent; the answers pile up. */
+static void peer_that_never_reads_is_given_up(void **state)
+{
+    static const uint8_t zero[8];
+    static uint8_t bytes[65536];
+    struct fixture f;
+    struct buf b = ATTACK_INIT;
+    (void)state;
+
+    fixture_open(&f);
+    call(&b, 1);
+    frame(&b, DATA, 0, 1, SPAN("\0\0\0\1e", 5));
+    attack(&f, &b);
+    assert_true(f.server.served >= 0);
+    for (int i = 0; i < 8; i++) {
+        while (send(f.server.served, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+            continue;
+        fixture_pump(&f);
+    }
+    assert_true(channel_io_has_output(f.server.ch));
+    for (int i = 0; i < 5 && f.server.closed == 0; i++) {
+        struct buf ping = ATTACK_INIT;
+        frame(&ping, PING, 0, 0, SPAN_OF(zero));
+        attack(&f, &ping);
+        fixture_later(&f, CHANNEL_PING_MS - 1);
+    }
+    assert_closed(&f, "peer does not read");
+    fixture_fini(&f);
+}
+
 static void header_bombs_are_refused(void **state)
 {
     (void)state;
@@ -471,6 +501,7 @@ int main(void)
             cmocka_unit_test(rapid_reset_ends_the_channel),
             cmocka_unit_test(empty_data_flood_ends_the_channel),
             cmocka_unit_test(more_streams_than_allowed_are_not_kept),
+            cmocka_unit_test(peer_that_never_reads_is_given_up),
             cmocka_unit_test(header_bombs_are_refused),
             cmocka_unit_test(continuation_flood_ends_the_channel),
             cmocka_unit_test(violations_end_the_channel),

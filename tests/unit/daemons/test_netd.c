@@ -368,23 +368,23 @@ static void call_in_flight_is_not_sent_twice(void **state)
 static void one_qube_cannot_take_all_calls_to_a_zone(void **state)
 {
     struct world *w = world_new(300);
-    int fds[66];
+    int fds[130];
     (void)state;
 
     w->server.hold_calls = true;
-    for (size_t i = 0; i < 64; i++) {
+    for (size_t i = 0; i < 128; i++) {
         fds[i] = world_call(w, "server", "envelope");
         world_serve_until(w, &w->server.incoming, (unsigned)i + 1);
     }
     assert_int_equal(w->thin.answers, 0);
-    fds[64] = world_call(w, "server", "envelope");
+    fds[128] = world_call(w, "server", "envelope");
     world_serve_until(w, &w->thin.answers, 1);
     assert_int_equal(w->thin.answer, MSG_REFUSED);
     assert_string_equal(
-            w->thin.reason, "limit: 64 calls in flight of work to zone server");
+            w->thin.reason, "limit: 128 calls in flight of work to zone server");
     w->source = "other";
-    fds[65] = world_call(w, "server", "envelope");
-    world_serve_until(w, &w->server.incoming, 65);
+    fds[129] = world_call(w, "server", "envelope");
+    world_serve_until(w, &w->server.incoming, 129);
     assert_int_equal(w->thin.answers, 1);
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         (void)close(fds[i]);
