@@ -38,8 +38,12 @@ while [ $i -lt 90 ]; do
     sleep 0.1
 done
 END
+cat >server/services/test.Echo <<'END'
+#!/bin/sh
+exec cat
+END
 chmod 755 server/services/test.*
-sed -i 's/^services = .*/& test.Wait test.Count/' server/qubes.d/signer.conf
+sed -i 's/^services = .*/& test.Wait test.Count test.Echo/' server/qubes.d/signer.conf
 echo '* * thin-work signer allow' >server/policy.d/20-test.policy
 echo '* * work server-signer allow' >thin/policy.d/20-test.policy
 run "$in_server qair -z server zone start"
@@ -63,6 +67,14 @@ netd_serves() { pid_of "$1" qair-netd && qair -z "$1" zone status; }
 
 ok "a signature over a line that loses and reorders" signs first
 ok "it verifies" qair verify first artefact --pack owner/pack
+
+# A hundred calls of one qube at once, on one channel.
+many() {
+    [ "$(qair -z thin qube run work -- 'for i in $(seq 100); do
+        echo "question $i" | qrexec-client-vm server-signer test.Echo &
+        done; wait' | sort -u | grep -c "^question [0-9]*$")" = 100 ]
+}
+ok "a hundred calls at once are answered" many
 
 # The caller goes: the far service goes, too.
 (call test.Wait) &

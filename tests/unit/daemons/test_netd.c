@@ -380,8 +380,8 @@ static void one_qube_cannot_take_all_calls_to_a_zone(void **state)
     fds[128] = world_call(w, "server", "envelope");
     world_serve_until(w, &w->thin.answers, 1);
     assert_int_equal(w->thin.answer, MSG_REFUSED);
-    assert_string_equal(
-            w->thin.reason, "limit: 128 calls in flight of work to zone server");
+    assert_string_equal(w->thin.reason,
+            "limit: 128 calls in flight of work to zone server");
     w->source = "other";
     fds[129] = world_call(w, "server", "envelope");
     world_serve_until(w, &w->server.incoming, 129);
