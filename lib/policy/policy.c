@@ -71,6 +71,19 @@ bool policy_rule_has_service(
            of_rule == policy_words_find(&p->words, "", service);
 }
 
+static enum policy_verdict verdict_of(enum policy_action action)
+{
+    switch (action) {
+    case POLICY_ACTION_DENY:
+        break;
+    case POLICY_ACTION_ALLOW:
+        return POLICY_ALLOW;
+    case POLICY_ACTION_ASK:
+        return POLICY_ASK;
+    }
+    return POLICY_DENY;
+}
+
 void policy_rule_at(
         const struct policy *p, size_t i, struct policy_rule_view *ret)
 {
@@ -80,5 +93,9 @@ void policy_rule_at(
             .text = r->text,
             .line = r->line,
             .service = p->words.words[r->service],
-            .argument = p->words.words[r->argument]};
+            .argument = p->words.words[r->argument],
+            .source = p->words.words[r->source],
+            .target = p->words.words[r->target],
+            .action = verdict_of(r->action),
+            .has_redirect = r->redirect.text.ptr != NULL};
 }

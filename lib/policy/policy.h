@@ -86,11 +86,16 @@ void policy_free(struct policy *p);
 void policy_free_ptr(struct policy **p);
 size_t policy_rule_count(const struct policy *p);
 
+enum policy_verdict { POLICY_DENY, POLICY_ALLOW, POLICY_ASK };
+
 /* A rule's words as they are compared; "*" for any. */
 struct policy_rule_view {
     struct span file, text;
     unsigned line;
     struct span service, argument; /* argument with its '+' */
+    struct span source, target;
+    enum policy_verdict action;
+    bool has_redirect;
 };
 /* i: in the order in which rules are looked at. */
 void policy_rule_at(
@@ -152,8 +157,6 @@ struct policy_request {
     struct span service;          /* NAME or NAME+ARG */
     struct span requested_source; /* RemoteVM that source relays; or empty */
 };
-
-enum policy_verdict { POLICY_DENY, POLICY_ALLOW, POLICY_ASK };
 
 /* Who said no: the files, the request, a rule, or what allow came upon. */
 enum policy_class {

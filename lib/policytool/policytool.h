@@ -110,9 +110,12 @@ struct policytool_finding {
 };
 
 /*
- * Rules of the first policy that decide no call between these qubes (though
- * they may take part in an ask), and rules that let a qube call a transport
- * service itself: that of a RemoteVM, or qair.Relay.
+ * Of the rules of the first policy, between these qubes: those that decide no
+ * call and have no part in what an ask offers, so that nothing would change
+ * without them; those that name a tag which no qube has; those that allow or
+ * ask and never let anything through; those whose target= leads nowhere else.
+ * And, as errors, those that let a qube call a transport service itself: that
+ * of a RemoteVM, or qair.Relay.
  */
 int policytool_lint(const struct policytool_universe *u,
         void (*show)(void *ctx, const struct policytool_finding *f), void *ctx,

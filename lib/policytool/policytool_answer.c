@@ -28,8 +28,11 @@ static bool is_same_target(
     return strcmp(x, y) == 0;
 }
 
-static bool is_redirected(const struct policy_result *r, const char *target)
+bool policytool_is_redirected(const struct policy_result *r)
 {
+    char target[TARGET_MAX];
+
+    format(&r->target, target);
     return !span_eq_str(r->requested, target) &&
            !(span_eq_str(r->requested, "@adminvm") &&
                    strcmp(target, "dom0") == 0);
@@ -111,7 +114,7 @@ void policytool_answer(const struct policy_result *r,
     case POLICY_ALLOW:
         format(&r->target, target);
         buf_append_str(ret, "allow");
-        if (is_redirected(r, target))
+        if (policytool_is_redirected(r))
             buf_printf(ret, " target=%s", target);
         break;
     case POLICY_ASK:

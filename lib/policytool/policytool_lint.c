@@ -11,12 +11,21 @@
 
 #define RELAY "qair.Relay" /* the transport service of packaging/qubes */
 
+/* What a rule did in all the calls there can be. */
+struct deeds {
+    bool decides;
+    bool takes_part;           /* in what an ask offers */
+    bool works;                /* something was allowed, or asked about */
+    bool leads;                /* elsewhere than was asked for */
+    bool opens;                /* was told to open a transport service */
+    char why_not[ERR_MSG_MAX]; /* of one call that it allows in vain */
+};
+
 struct lint {
     const struct policytool_universe *u;
     void (*show)(void *ctx, const struct policytool_finding *f);
     void *ctx;
-    bool *decides; /* by rule */
-    bool *opens;   /* by rule: was told to open a transport service */
+    struct deeds *deeds; /* by rule */
 };
 
 static void tell(const struct lint *l, size_t rule, bool is_error,
@@ -55,19 +64,69 @@ static void look(struct lint *l, const struct policytool_service *service,
         bool transport, size_t source, const struct policy_result *r)
 {
     const struct policy_qube *q = &l->u->qube[source];
+    struct deeds *d;
 
     if (r->rule == 0)
         return;
-    l->decides[r->rule - 1] = true;
-    if (!transport || r->verdict == POLICY_DENY || l->opens[r->rule - 1] ||
+    d = &l->deeds[r->rule - 1];
+    d->decides = true;
+    if (r->verdict == POLICY_DENY && r->autostart)
+        memcpy(d->why_not, r->reason, sizeof(d->why_not));
+    /* Whether a qube runs is another matter tomorrow. */
+    d->works |= r->verdict != POLICY_DENY || !r->autostart;
+    d->leads |= r->verdict != POLICY_ALLOW || policytool_is_redirected(r);
+    if (!transport || r->verdict == POLICY_DENY || d->opens ||
             span_eq_str(q->type, "AdminVM"))
         return;
-    l->opens[r->rule - 1] = true;
+    d->opens = true;
     tell(l, r->rule - 1, true,
             "lets %.*s call the transport service %.*s itself, past all rules "
             "for remotes: it is for rewriting only, deny it",
             (int)q->name.len, (const char *)q->name.ptr, (int)service->name.len,
             (const char *)service->name.ptr);
+}
+
+struct walk {
+    struct lint *l;
+    size_t rule;
+};
+
+/* An ask offers what all rules say that fit but for the target. */
+static void note_part(void *ctx, const struct policy_finding *f)
+{
+    struct walk *w = ctx;
+
+    w->l->deeds[w->rule++].takes_part |= f->match == POLICY_MATCH ||
+                                         f->match == POLICY_MATCH_LATER ||
+                                         f->match == POLICY_MATCH_TARGET;
+}
+
+/* Is the answer made of more rules than the one that decided? */
+static bool is_made_of_many(const struct lint *l, const struct policy_result *r)
+{
+    struct policy_rule_view v;
+
+    if (r->rule == 0)
+        return false;
+    policy_rule_at(l->u->policy[0], r->rule - 1, &v);
+    /* An ask that found nothing to offer is a deny. */
+    return v.action == POLICY_ASK && !v.has_redirect &&
+           (r->verdict == POLICY_ASK ||
+                   (r->verdict == POLICY_DENY &&
+                           r->deny_class == POLICY_CLASS_POLICY));
+}
+
+static void note_parts(struct lint *l, size_t service, size_t source)
+{
+    const struct policy_request request = {
+            .source = l->u->qube[source].name,
+            .target = l->u->target[0],
+            .service = l->u->service[service].text,
+    };
+    struct walk w = {l, 0};
+    struct policy_result r;
+
+    policy_explain(l->u->policy[0], l->u->system, &request, note_part, &w, &r);
 }
 
 static void ask_all(struct lint *l, const struct policytool_service *service,
@@ -76,10 +135,15 @@ static void ask_all(struct lint *l, const struct policytool_service *service,
     struct policy_result r;
 
     for (size_t s = 0; s < l->u->n_qubes; s++) {
+        bool many = false;
+
         for (size_t t = 0; t < l->u->n_targets; t++) {
             policytool_ask(l->u, 0, v, s, t, &r);
             look(l, service, transport, s, &r);
+            many |= is_made_of_many(l, &r);
         }
+        if (many)
+            note_parts(l, v, s);
     }
 }
 
@@ -122,25 +186,68 @@ static void ask_transports(struct lint *l)
     }
 }
 
+/* ---- rules that are not what they look like ----------------------------- */
+
+/* "@tag:x" of a tag that no qube has; empty: none of that. */
+static struct span lost_tag(const struct lint *l, struct span word)
+{
+    static const char *const prefixes[] = {"@tag:", "@dispvm:@tag:"};
+
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        size_t n = strlen(prefixes[i]);
+        struct span tag = SPAN(word.ptr + n, word.len - n);
+
+        if (word.len <= n || memcmp(word.ptr, prefixes[i], n) != 0)
+            continue;
+        for (size_t q = 0; q < l->u->n_qubes; q++) {
+            for (size_t k = 0; k < l->u->qube[q].n_tags; k++) {
+                if (span_eq(l->u->qube[q].tags[k], tag))
+                    return SPAN_EMPTY;
+            }
+        }
+        return tag;
+    }
+    return SPAN_EMPTY;
+}
+
+static void conclude(const struct lint *l, size_t rule)
+{
+    const struct deeds *d = &l->deeds[rule];
+    struct policy_rule_view v;
+    struct span tag;
+
+    policy_rule_at(l->u->policy[0], rule, &v);
+    tag = lost_tag(l, v.source);
+    if (!tag.len)
+        tag = lost_tag(l, v.target);
+    if (tag.len)
+        tell(l, rule, false, "no qube has the tag '%.*s'", (int)tag.len,
+                (const char *)tag.ptr);
+    else if (!d->decides && !d->takes_part)
+        tell(l, rule, false,
+                "decides no call between the qubes there are: earlier "
+                "rules cover it, or nobody fits its words");
+    else if (d->decides && v.action != POLICY_DENY && !d->works)
+        tell(l, rule, false, "lets nothing through: %s", d->why_not);
+    else if (d->decides && v.has_redirect && !d->leads)
+        tell(l, rule, false,
+                "its target= is where each of its calls goes anyway");
+}
+
 int policytool_lint(const struct policytool_universe *u,
         void (*show)(void *ctx, const struct policytool_finding *f), void *ctx,
         struct err *err)
 {
     size_t n = policy_rule_count(u->policy[0]);
-    CLEANUP(buf_free_ptr) bool *decides = calloc(n + 1, sizeof(*decides));
-    CLEANUP(buf_free_ptr) bool *opens = calloc(n + 1, sizeof(*opens));
-    struct lint l = {u, show, ctx, decides, opens};
+    CLEANUP(buf_free_ptr) struct deeds *deeds = calloc(n + 1, sizeof(*deeds));
+    struct lint l = {u, show, ctx, deeds};
 
-    if (!decides || !opens)
+    if (!deeds)
         return err_set(err, ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < u->n_services; i++)
         ask_all(&l, &u->service[i], i, is_transport(u, u->service[i].name));
     ask_transports(&l);
-    for (size_t i = 0; i < n; i++) {
-        if (!decides[i])
-            tell(&l, i, false,
-                    "decides no call between the qubes there are: earlier "
-                    "rules cover it, or nobody fits its words");
-    }
+    for (size_t i = 0; i < n; i++)
+        conclude(&l, i);
     return 0;
 }

@@ -26,5 +26,7 @@ void policytool_ask(const struct policytool_universe *u, size_t policy,
 /* Exactly when policytool_answer says the same. */
 bool policytool_is_same(
         const struct policy_result *a, const struct policy_result *b);
+/* An allow that leads elsewhere than was asked for. */
+bool policytool_is_redirected(const struct policy_result *r);
 
 #endif

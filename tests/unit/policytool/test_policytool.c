@@ -71,7 +71,7 @@ static const char *one(const char *const *list, size_t n)
 static void put_rule(struct buf *text)
 {
     static const char *const from[] = {"work", "vault", "mail", "@anyvm", "*",
-            "@tag:dev", "@type:RemoteVM", "far", "gone"};
+            "@tag:dev", "@type:RemoteVM", "far", "gone", "@tag:none"};
     static const char *const to[] = {"work", "vault", "@anyvm", "*", "far",
             "@tag:dev", "@default", "@dispvm", "@dispvm:tmpl", "@adminvm"};
     static const char *const then[] = {"deny", "allow", "allow target=vault",
@@ -88,21 +88,33 @@ static void put_rule(struct buf *text)
             any || pick(2) ? "*" : ONE(arguments), ONE(from), target, action);
 }
 
+static struct policy *policy_of(const char *rules)
+{
+    const struct policy_file file = {
+            .name = span_str("30.policy"), .text = span_str(rules)};
+    const struct policy_files files = {.files = &file, .n_files = 1};
+    struct policy *p = NULL;
+    struct err err;
+
+    if (policy_new(&files, &p, &err) != 0)
+        fail_msg("%s:\n%s", err.msg, rules);
+    return p;
+}
+
+static void put_rules(struct buf *text)
+{
+    unsigned n = 1 + pick(8);
+
+    for (unsigned i = 0; i < n; i++)
+        put_rule(text);
+}
+
 static struct policy *make_policy(void)
 {
     CLEANUP(buf_fini) struct buf text = BUF_INIT(65536);
-    struct policy_file file = {.name = span_str("30.policy")};
-    const struct policy_files files = {.files = &file, .n_files = 1};
-    struct policy *p = NULL;
-    unsigned n = 1 + pick(8);
-    struct err err;
 
-    for (unsigned i = 0; i < n; i++)
-        put_rule(&text);
-    file.text = buf_span(&text);
-    if (policy_new(&files, &p, &err) != 0)
-        fail_msg("%s:\n%s", err.msg, (const char *)text.ptr);
-    return p;
+    put_rules(&text);
+    return policy_of((const char *)text.ptr);
 }
 
 static void ask(const struct policy *p, const struct policy_system *s,
@@ -297,19 +309,6 @@ static void note_change(void *ctx, const struct policytool_change *c)
     snprintf(n->after, sizeof(n->after), "%s", c->after);
 }
 
-static struct policy *policy_of(const char *rules)
-{
-    const struct policy_file file = {
-            .name = span_str("30.policy"), .text = span_str(rules)};
-    const struct policy_files files = {.files = &file, .n_files = 1};
-    struct policy *p = NULL;
-    struct err err;
-
-    if (policy_new(&files, &p, &err) != 0)
-        fail_msg("%s", err.msg);
-    return p;
-}
-
 static void diff_crowd(const char *before, const char *after, struct crowd *ret)
 {
     struct policy_system *s = make_crowd();
@@ -464,67 +463,241 @@ static void test_reach_is_the_shortest_way(void **state)
 
 /* ---- lint ------------------------------------------------------------ */
 
+#define LINES 16
+
+/* What was said of each line. */
 struct found {
-    unsigned dead[16], opens[16];
+    bool dead[LINES], tag[LINES], idle[LINES], anyway[LINES], opens[LINES];
+    unsigned n;
 };
 
 static void note(void *ctx, const struct policytool_finding *f)
 {
     struct found *found = ctx;
+    const struct {
+        const char *start;
+        bool *set;
+    } kinds[] = {
+            {"decides no call between", found->dead},
+            {"no qube has the tag 'none'", found->tag},
+            {"lets nothing through: 30.policy:", found->idle},
+            {"its target= is where", found->anyway},
+            {"lets ", found->opens},
+    };
 
-    assert_true(f->line >= 1 && f->line <= 15);
-    (f->is_error ? found->opens : found->dead)[f->line]++;
+    assert_true(f->line >= 1 && f->line < LINES);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (strncmp(f->what, kinds[i].start, strlen(kinds[i].start)) != 0)
+            continue;
+        assert_false(kinds[i].set[f->line]); /* told twice */
+        assert_int_equal(f->is_error, i == ARRAY_LEN(kinds) - 1);
+        kinds[i].set[f->line] = true;
+        found->n++;
+        return;
+    }
+    fail_msg("%s", f->what);
 }
 
-static void count_answers(const struct policy *p, const struct policy_system *s,
-        unsigned decides[16], bool opens[16])
+/* Every call that there can be, one of each kind that no rule names too. */
+static void each_call(void (*f)(void *ctx, const struct policy_request *r,
+                              const char *service),
+        void *ctx)
 {
     static const char *const named[] = {
             "a.A", "b.B", "qair.Relay", "c.C", "un.Named"};
     static const char *const args[] = {"+", "+x", "+y", "+unnamed"};
-    struct policy_result r;
     char text[64];
 
     for (size_t i = 0; i < ARRAY_LEN(named) * ARRAY_LEN(args); i++) {
         const char *name = named[i / ARRAY_LEN(args)];
-        bool transport = strcmp(name, "qair.Relay") == 0 || name[0] == 'c';
 
         snprintf(text, sizeof(text), "%s%s", name, args[i % ARRAY_LEN(args)]);
         for (size_t k = 0; k < ARRAY_LEN(sources) * ARRAY_LEN(targets); k++) {
-            const char *source = sources[k / ARRAY_LEN(targets)];
+            const struct policy_request r = {
+                    .source = span_str(sources[k / ARRAY_LEN(targets)]),
+                    .target = span_str(targets[k % ARRAY_LEN(targets)]),
+                    .service = span_str(text)};
 
-            ask(p, s, source, targets[k % ARRAY_LEN(targets)], text, &r);
-            if (r.rule_file.len == 0)
-                continue;
-            decides[r.rule_line]++;
-            opens[r.rule_line] |= transport && r.verdict != POLICY_DENY &&
-                                  strcmp(source, "dom0") != 0;
+            f(ctx, &r, name);
         }
     }
 }
 
-static void test_lint_finds_what_never_decides_and_what_opens(void **state)
+struct count {
+    const struct policy *p;
+    const struct policy_system *s;
+    unsigned decides[LINES], works[LINES];
+    bool opens[LINES];
+};
+
+static void count_call(
+        void *ctx, const struct policy_request *request, const char *service)
+{
+    struct count *c = ctx;
+    bool transport = strcmp(service, "qair.Relay") == 0 || service[0] == 'c';
+    struct policy_result r;
+
+    policy_eval(c->p, c->s, request, &r);
+    if (r.rule_file.len == 0)
+        return;
+    c->decides[r.rule_line]++;
+    c->works[r.rule_line] += r.verdict != POLICY_DENY || !r.autostart;
+    c->opens[r.rule_line] |= transport && r.verdict != POLICY_DENY &&
+                             !span_eq_str(request->source, "dom0");
+}
+
+struct same {
+    const struct policy *a, *b;
+    const struct policytool_universe *u;
+    const struct policy_system *s;
+    bool differs;
+};
+
+static void compare_call(
+        void *ctx, const struct policy_request *request, const char *service)
+{
+    char before[ANSWER_MAX], after[ANSWER_MAX];
+    struct same *c = ctx;
+    struct policy_result r;
+
+    (void)service;
+    policy_eval(c->a, c->s, request, &r);
+    answer(&r, c->u, before);
+    policy_eval(c->b, c->s, request, &r);
+    answer(&r, c->u, after);
+    c->differs |= strcmp(before, after) != 0;
+}
+
+/* rules with the line left out, or only its "target=..." */
+static struct policy *policy_without(
+        const char *rules, unsigned line, bool redirect_only)
+{
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(65536);
+    struct text_lines l = text_lines_of(span_str(rules));
+    struct span s;
+
+    while (text_next_line(&l, &s)) {
+        const uint8_t *cut = memmem(s.ptr, s.len, " target=", 8);
+
+        if (l.line != line)
+            buf_append(&text, s);
+        else if (redirect_only && cut)
+            buf_append(&text, SPAN(s.ptr, (size_t)(cut - s.ptr)));
+        buf_append_u8(&text, '\n');
+    }
+    return policy_of((const char *)text.ptr);
+}
+
+static void check_useless(const struct policytool_universe *u,
+        const struct policy_system *s, const struct policy *p,
+        const char *rules, unsigned line, bool redirect_only)
+{
+    struct policy *less = policy_without(rules, line, redirect_only);
+    struct same c = {.a = p, .b = less, .u = u, .s = s};
+
+    each_call(compare_call, &c);
+    if (c.differs)
+        fail_msg("line %u is of use:\n%s", line, rules);
+    policy_free(less);
+}
+
+static unsigned check_lint(const char *rules, const struct policy_system *s)
+{
+    struct policy *p = policy_of(rules);
+    const struct policy *one_policy = p;
+    struct count c = {.p = p, .s = s};
+    struct found found = {.n = 0};
+    bool asks = strstr(rules, " ask") != NULL;
+    struct policytool_universe *u;
+    struct policy_rule_view v;
+    struct err err;
+
+    each_call(count_call, &c);
+    assert_int_equal(policytool_universe_new(&one_policy, 1, s, &u, &err), 0);
+    assert_int_equal(policytool_lint(u, note, &found, &err), 0);
+    for (unsigned i = 1; i <= policy_rule_count(p); i++) {
+        bool useless = found.dead[i] || found.tag[i];
+
+        policy_rule_at(p, i - 1, &v);
+        assert_int_equal(found.opens[i], c.opens[i]);
+        if (c.decides[i] > 0)
+            assert_false(useless);
+        else if (!asks)
+            assert_true(useless);
+        assert_int_equal(found.idle[i],
+                c.decides[i] > 0 && v.action != POLICY_DENY && c.works[i] == 0);
+        if (useless || found.anyway[i])
+            check_useless(u, s, p, rules, i, found.anyway[i]);
+    }
+    policytool_universe_free(u);
+    policy_free(p);
+    return found.n;
+}
+
+static void test_lint_says_what_is_so(void **state)
 {
     struct policy_system *s = make_system();
+    unsigned n = 0;
 
     (void)state;
     for (unsigned i = 0; i < ROUNDS; i++) {
-        struct policy *p = make_policy();
+        CLEANUP(buf_fini) struct buf text = BUF_INIT(65536);
+
+        put_rules(&text);
+        n += check_lint((const char *)text.ptr, s);
+    }
+    assert_true(n > ROUNDS);
+    policy_system_free(s);
+}
+
+static void test_lint_by_example(void **state)
+{
+    static const struct {
+        const char *rules, *kind;
+        unsigned line;
+    } cases[] = {
+            /* by two rules together, by neither alone */
+            {"a.A * work * deny\na.A * @anyvm vault deny\n"
+             "a.A * @tag:dev vault allow\na.A * * * deny\n",
+                    "dead", 3},
+            {"a.A * @tag:none vault allow\na.A * * * deny\n", "tag", 1},
+            {"a.A * work @tag:none deny\na.A * * * deny\n", "tag", 1},
+            {"a.A * work gone allow target=lost\na.A * work mail allow "
+             "target=lost\n",
+                    "idle", 2},
+            {"a.A * work work allow\n", "idle", 1},
+            {"a.A * work vault allow target=vault\n", "anyway", 1},
+            {"a.A * work @anyvm allow target=vault\n", "", 0},
+            /* takes vault from what may be chosen */
+            {"a.A * work mail ask\na.A * work mail deny\n"
+             "a.A * work @anyvm ask\n",
+                    "", 0},
+            {"c.C * mail mail ask target=vault\n", "opens", 1},
+            {"c.C * dom0 mail allow\n", "", 0},
+    };
+    struct policy_system *s = make_system();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct policy *p = policy_of(cases[i].rules);
         const struct policy *one_policy = p;
         struct policytool_universe *u;
-        struct found found = {.dead = {0}};
-        unsigned decides[16] = {0};
-        bool opens[16] = {false};
+        struct found f = {.n = 0};
+        unsigned line = cases[i].line;
+        const char *got = "";
         struct err err;
 
-        count_answers(p, s, decides, opens);
         assert_int_equal(
                 policytool_universe_new(&one_policy, 1, s, &u, &err), 0);
-        assert_int_equal(policytool_lint(u, note, &found, &err), 0);
-        for (unsigned line = 1; line <= policy_rule_count(p); line++) {
-            assert_int_equal(found.dead[line], decides[line] == 0);
-            assert_int_equal(found.opens[line], opens[line]);
-        }
+        assert_int_equal(policytool_lint(u, note, &f, &err), 0);
+        got = f.dead[line]     ? "dead"
+              : f.tag[line]    ? "tag"
+              : f.idle[line]   ? "idle"
+              : f.anyway[line] ? "anyway"
+              : f.opens[line]  ? "opens"
+                               : "";
+        if (strcmp(got, cases[i].kind) != 0 || (line == 0 && f.n != 0))
+            fail_msg("%s: %s, %u told", cases[i].rules, got, f.n);
         policytool_universe_free(u);
         policy_free(p);
     }
@@ -564,7 +737,8 @@ int main(void)
             cmocka_unit_test(test_a_change_at_the_end_of_a_long_list_is_seen),
             cmocka_unit_test(test_every_qube_with_candidates_of_its_own),
             cmocka_unit_test(test_reach_is_the_shortest_way),
-            cmocka_unit_test(test_lint_finds_what_never_decides_and_what_opens),
+            cmocka_unit_test(test_lint_says_what_is_so),
+            cmocka_unit_test(test_lint_by_example),
             cmocka_unit_test(test_reach_of_a_qube_that_is_not_there),
     };
 
