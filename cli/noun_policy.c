@@ -13,6 +13,8 @@
 
 #include <stdio.h>
 
+#define COLUMNS_MAX 60 /* a narrow window beside the rules */
+
 /* Takes j. */
 static int print_json(json_t *j)
 {
@@ -82,19 +84,48 @@ static int lint(const struct policy_view *v, struct doubts *d, struct err *err)
     return r == 0 ? policytool_lint(u, add_finding, d, err) : r;
 }
 
-/* A folder alone has no qubes to compare names with. */
-static int load_checked(struct cli *cli, const char *dir, struct policy_view *v,
-        struct doubts *d, struct err *err)
+/*
+ * The qubes to compare names with: a folder is judged by those of its zone, or
+ * of the zone that it may be meant for.  v->system NULL: none are known.
+ */
+static int load_qubes(struct cli *cli, const struct policy_args *a,
+        struct policy_view *v, struct err *err)
 {
-    int r = policy_view_bundle(cli, dir, v, err);
+    const char *dir = a->words[0];
+    struct cli of = *cli;
+
+    if (dir && !a->system && policy_view_is_zone(dir))
+        of.zone_dir = dir;
+    else if (dir && !a->system && !policy_view_is_zone(cli->zone_dir))
+        return 0;
+    return policy_view_system(&of, a, v, err);
+}
+
+static int load_checked(struct cli *cli, const struct policy_args *a,
+        struct policy_view *v, struct doubts *d, struct err *err)
+{
+    int r = policy_view_policy(cli, a, a->words[0], v, err);
 
     if (r == 0)
-        r = policy_new_from_bundle(buf_span(&v->bundle), &v->policy, err);
-    if (r == 0 && !dir)
-        r = policy_load_system(cli->zone_dir, &v->system, err);
+        r = load_qubes(cli, a, v, err);
     if (r == 0 && policy_doubts(v->policy, v->system, add_doubt, d) < 0)
         r = err_set(err, ERR_MEMORY, "out of memory");
     return r == 0 && v->system ? lint(v, d, err) : r;
+}
+
+static void print_checked(const struct policy_view *v, const json_t *doubts,
+        bool errors, size_t n)
+{
+    print_doubts(doubts);
+    (void)printf("%s: %zu rules", errors ? "not ok" : "ok", n);
+    if (v->bundle.len)
+        (void)printf(" in %zu files", bundle_count(buf_span(&v->bundle)));
+    (void)printf("%s", n == 0 ? " (everything is denied)" : "");
+    if (*v->digest)
+        (void)printf(", sha256:%s", v->digest);
+    (void)putchar('\n');
+    if (!v->system)
+        (void)puts("no qubes known (-z ZONE): what rules reach is not judged");
 }
 
 static int run_check(struct cli *cli, int argc, char **argv)
@@ -108,26 +139,22 @@ static int run_check(struct cli *cli, int argc, char **argv)
     size_t n;
     int r;
 
-    if (!policy_args_parse(cli, argc, argv, 0, 1, &a))
+    if (!policy_args_take(cli, argc, argv, POLICY_ARG_SYSTEM, 0, 1, &a))
         return CLI_MISUSE;
-    r = load_checked(cli, a.words[0], &v, &doubts, &err);
+    r = load_checked(cli, &a, &v, &doubts, &err);
     if (r < 0 && !a.json)
         return cli_fail(&err);
     n = v.policy ? policy_rule_count(v.policy) : 0;
     if (a.json) {
-        j = json_pack("{s:b, s:s*, s:I, s:s*, s:O}", "ok",
+        j = json_pack("{s:b, s:s*, s:I, s:b, s:s*, s:O}", "ok",
                 r == 0 && !doubts.errors, "error", r < 0 ? err.msg : NULL,
-                "rules", (json_int_t)n, "digest", v.digest[0] ? v.digest : NULL,
-                "doubts", list);
+                "rules", (json_int_t)n, "with_qubes", v.system != NULL,
+                "digest", v.digest[0] ? v.digest : NULL, "doubts", list);
         if (print_json(TAKE_PTR(j)) != CLI_OK || r < 0)
             return CLI_NO;
         return doubts.errors ? CLI_NO : CLI_OK;
     }
-    print_doubts(list);
-    (void)printf("%s: %zu rules in %zu files%s, sha256:%s\n",
-            doubts.errors ? "not ok" : "ok", n,
-            bundle_count(buf_span(&v.bundle)),
-            n == 0 ? " (everything is denied)" : "", v.digest);
+    print_checked(&v, list, doubts.errors, n);
     return doubts.errors ? CLI_NO : CLI_OK;
 }
 
@@ -258,9 +285,10 @@ static int run_eval(struct cli *cli, int argc, char **argv)
     struct err err = {.code = 0};
     struct policy_args a;
 
-    if (!policy_args_parse(cli, argc, argv, 3, 3, &a))
+    if (!policy_args_take(cli, argc, argv,
+                POLICY_ARG_POLICY | POLICY_ARG_SYSTEM, 3, 3, &a))
         return CLI_MISUSE;
-    if (policy_view_zone(cli, &v, &err) < 0)
+    if (policy_view_zone(cli, &a, &v, &err) < 0)
         return cli_fail(&err);
     request = request_of(&a);
     policy_eval(v.policy, v.system, &request, &r);
@@ -274,15 +302,38 @@ static int run_eval(struct cli *cli, int argc, char **argv)
     return exit_code(&r);
 }
 
+/* Behind at characters; as it is written where it fits into the line. */
+static void print_folded(const char *text, size_t at)
+{
+    struct span rest = span_str(text), word;
+    bool folds = at + rest.len > COLUMNS_MAX;
+    const char *gap = "";
+
+    if (!folds)
+        (void)fputs(text, stdout);
+    while (folds && text_next_word(&rest, &word)) {
+        if (*gap && at + 1 + word.len > COLUMNS_MAX) {
+            gap = "\n        ";
+            at = strlen(gap) - 1;
+        }
+        (void)printf("%s%.*s", gap, S(word));
+        at += word.len + 1;
+        gap = " ";
+    }
+    (void)putchar('\n');
+}
+
 static void show_text(void *ctx, const struct policy_finding *f)
 {
-    char rule[200];
+    char rule[LIMIT_CONF_LINE_MAX + 1];
+    int at;
 
     (void)ctx;
     text_format_safe(f->text, rule, sizeof(rule));
-    (void)printf("%s %.*s:%u: %s\n      %s\n",
-            f->match == POLICY_MATCH ? "->" : "  ", S(f->file), f->line, rule,
-            policy_match_name(f->match));
+    at = printf("%s %.*s:%u: ", f->match == POLICY_MATCH ? "->" : "  ",
+            S(f->file), f->line);
+    print_folded(rule, at > 0 ? (size_t)at : 0);
+    (void)printf("      %s\n", policy_match_name(f->match));
 }
 
 static void show_json(void *ctx, const struct policy_finding *f)
@@ -308,9 +359,10 @@ static int run_explain(struct cli *cli, int argc, char **argv)
     json_t *rules = NULL;
     struct policy_args a;
 
-    if (!policy_args_parse(cli, argc, argv, 3, 3, &a))
+    if (!policy_args_take(cli, argc, argv,
+                POLICY_ARG_POLICY | POLICY_ARG_SYSTEM, 3, 3, &a))
         return CLI_MISUSE;
-    if (policy_view_zone(cli, &v, &err) < 0)
+    if (policy_view_zone(cli, &a, &v, &err) < 0)
         return cli_fail(&err);
     request = request_of(&a);
     if (a.json)
@@ -354,22 +406,28 @@ static int run_batch(struct cli *cli, int argc, char **argv)
 }
 
 static const struct cli_verb verbs[] = {
-        {"check", "[DIR] [--json]",
+        {"check", "[DIR] [--system FILE] [--json]",
                 "read the policy of DIR (default: the zone's), tell what is "
                 "odd",
                 run_check},
-        {"eval", "SOURCE TARGET SERVICE[+ARG] [--json]",
+        {"eval",
+                "SOURCE TARGET SERVICE[+ARG] [--policy DIR] [--system FILE] "
+                "[--json]",
                 "what the zone's policy says to a call", run_eval},
-        {"explain", "SOURCE TARGET SERVICE[+ARG] [--json]",
+        {"explain",
+                "SOURCE TARGET SERVICE[+ARG] [--policy DIR] [--system FILE] "
+                "[--json]",
                 "every rule, and why it does or does not apply", run_explain},
-        {"diff", "OLD NEW [--json]",
+        {"diff", "OLD NEW [--system FILE] [--json]",
                 "which calls two policy folders decide otherwise, all of the "
                 "zone's qubes, services and targets; ends with 1 when any",
                 policy_diff},
         {"replay", "NEW [--log DIR] [--json]",
                 "which recorded calls would have gone otherwise under NEW",
                 policy_replay},
-        {"reach", "SOURCE TARGET [--service NAME] [--max-hops N] [--json]",
+        {"reach",
+                "SOURCE TARGET [--service NAME] [--max-hops N] [--policy DIR] "
+                "[--system FILE] [--json]",
                 "can SOURCE ever get at TARGET, over calls of others too",
                 policy_reach},
         {"batch", "[FILE]", "JSON lines in, a decision a line out", run_batch},

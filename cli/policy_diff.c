@@ -58,13 +58,11 @@ static void print_change(void *ctx, const struct policytool_change *c)
     print_names("to  ", c->targets, c->n_targets, 4);
 }
 
-static int load(struct cli *cli, const char *dir, struct policy_view *v,
-        struct err *err)
+static int load(struct cli *cli, const struct policy_args *a, const char *dir,
+        struct policy_view *v, struct err *err)
 {
-    int r = policy_view_bundle(cli, dir, v, err);
+    int r = policy_view_policy(cli, a, dir, v, err);
 
-    if (r == 0)
-        r = policy_new_from_bundle(buf_span(&v->bundle), &v->policy, err);
     return r < 0 ? err_prefix(err, r, "%s", dir) : 0;
 }
 
@@ -76,12 +74,12 @@ static int compare(struct cli *cli, const struct policy_args *a, json_t *list,
     CLEANUP(policytool_universe_free_ptr)
     struct policytool_universe *u = NULL;
     const struct policy *both[2];
-    int r = load(cli, a->words[0], &old, err);
+    int r = load(cli, a, a->words[0], &old, err);
 
     if (r == 0)
-        r = load(cli, a->words[1], &new, err);
+        r = load(cli, a, a->words[1], &new, err);
     if (r == 0)
-        r = policy_view_zone(cli, &zone, err);
+        r = policy_view_system(cli, a, &zone, err);
     if (r < 0)
         return r;
     both[0] = old.policy;
@@ -100,7 +98,7 @@ int policy_diff(struct cli *cli, int argc, char **argv)
     uint64_t calls = 0;
     int r;
 
-    if (!policy_args_parse(cli, argc, argv, 2, 2, &a))
+    if (!policy_args_take(cli, argc, argv, POLICY_ARG_SYSTEM, 2, 2, &a))
         return CLI_MISUSE;
     if (a.json)
         list = json_array();

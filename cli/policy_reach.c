@@ -17,6 +17,9 @@ static json_t *hop_json(const struct policytool_hop *h)
     if (h->zone.len)
         (void)json_object_set_new(j, "zone",
                 json_stringn((const char *)h->zone.ptr, h->zone.len));
+    if (h->relay.len)
+        (void)json_object_set_new(j, "relay",
+                json_stringn((const char *)h->relay.ptr, h->relay.len));
     return j;
 }
 
@@ -28,6 +31,8 @@ static void print_hop(const struct policytool_hop *h)
             h->ask ? ", when a person agrees" : "");
     if (h->zone.len)
         (void)printf(", in zone %.*s", S(h->zone));
+    if (h->relay.len)
+        (void)printf(", over relay %.*s", S(h->relay));
     (void)printf(
             "\n    by %.*s %.*s", S(h->service->name), S(h->service->argument));
     if (h->n_services > 1)
@@ -66,7 +71,7 @@ static int find(struct cli *cli, const struct policy_args *a, size_t *ret_n,
     struct policytool_universe *u = NULL;
     struct policytool_hop hop[POLICYTOOL_HOPS_MAX];
     const struct policy *p;
-    int r = policy_view_zone(cli, &v, err);
+    int r = policy_view_zone(cli, a, &v, err);
 
     if (r < 0)
         return r;
@@ -88,7 +93,9 @@ int policy_reach(struct cli *cli, int argc, char **argv)
     struct err err = {.code = 0};
     size_t n = 0;
 
-    if (!policy_args_take(cli, argc, argv, POLICY_ARG_SERVICE | POLICY_ARG_HOPS,
+    if (!policy_args_take(cli, argc, argv,
+                POLICY_ARG_SERVICE | POLICY_ARG_HOPS | POLICY_ARG_POLICY |
+                        POLICY_ARG_SYSTEM,
                 2, 2, &a))
         return CLI_MISUSE;
     if (find(cli, &a, &n, &err) < 0)

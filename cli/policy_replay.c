@@ -9,6 +9,7 @@
 /* One call as it was decided. */
 struct past {
     struct span source, requested, service;
+    const uint8_t *policy; /* that decided */
     bool allow;
     struct span zone, qube; /* the target, when allowed */
 };
@@ -16,51 +17,102 @@ struct past {
 struct replay {
     const struct policy *policy;
     const struct policy_system *system;
-    json_t *list; /* NULL: text */
-    size_t asked, changed, elsewhere, unknown;
+    uint8_t digest[STATEMENT_DIGEST]; /* of the policy */
+    json_t *changed, *gone;           /* lists; NULL: text */
+    size_t n_asked, n_changed, n_elsewhere, n_gone;
 };
 
-/* False: no decision of a policy, or one of a caller that was never known. */
-static bool read_past(
-        const struct log_record *rec, struct replay *p, struct past *ret)
+static void past_of_call(const struct statement_call *c, struct past *ret)
 {
-    struct statement_decision d;
-    struct statement_call c;
+    *ret = (struct past){.source = c->source_qube,
+            .requested = c->requested,
+            .service = c->service,
+            .policy = c->policy,
+            .allow = true,
+            .zone = c->zone,
+            .qube = c->qube};
+}
+
+static void past_of_decision(
+        const struct statement_decision *d, struct past *ret)
+{
+    *ret = (struct past){.source = d->source,
+            .requested = d->requested,
+            .service = d->service,
+            .policy = d->policy,
+            .allow = d->allow,
+            .zone = d->target_zone,
+            .qube = d->target_qube};
+}
+
+/* Not another zone's policy, nor who else may refuse. */
+static bool is_own_refusal(const struct statement_decision *d)
+{
+    static const char head[] = "policy of zone ";
+    size_t n = sizeof(head) - 1;
+
+    return d->where.len > n && memcmp(d->where.ptr, head, n) == 0 &&
+           span_eq(SPAN(d->where.ptr + n, d->where.len - n), d->zone);
+}
+
+/* False: no decision of this zone's policy. */
+static bool read_past(const struct log_record *rec, struct replay *p,
+        struct statement_call *c, struct statement_decision *d,
+        struct past *ret)
+{
     struct err err;
 
     if (rec->s.kind == STATEMENT_CALL &&
-            statement_call_parse(&rec->s, &c, &err) == 0) {
-        *ret = (struct past){.source = c.source_qube,
-                .requested = c.requested,
-                .service = c.service,
-                .allow = true,
-                .zone = c.zone,
-                .qube = c.qube};
+            statement_call_parse(&rec->s, c, &err) == 0) {
+        past_of_call(c, ret);
         return true;
     }
     if (rec->s.kind != STATEMENT_DECISION ||
-            statement_decision_parse(&rec->s, &d, &err) != 0)
+            statement_decision_parse(&rec->s, d, &err) != 0)
         return false;
-    if (!d.allow &&
-            (d.where.len < 6 || memcmp(d.where.ptr, "policy", 6) != 0)) {
-        p->elsewhere++;
+    if (!d->allow && !is_own_refusal(d)) {
+        p->n_elsewhere++;
         return false;
     }
-    *ret = (struct past){.source = d.source,
-            .requested = d.requested,
-            .service = d.service,
-            .allow = d.allow,
-            .zone = d.target_zone,
-            .qube = d.target_qube};
+    past_of_decision(d, ret);
     return true;
 }
 
-static bool is_same(const struct past *then, const struct policy_result *now)
+/* Whom the call needs and this zone does not have now; empty: nobody. */
+static struct span who_is_gone(const struct replay *p, const struct past *then)
+{
+    bool named = then->requested.len > 0 && then->requested.ptr[0] != '@';
+
+    if (!policy_system_find(p->system, then->source))
+        return then->source;
+    /* Who asked in vain for a name that nobody had still does. */
+    if (then->allow && named && !policy_system_find(p->system, then->requested))
+        return then->requested;
+    if (then->allow && then->zone.len == 0 &&
+            !policy_system_find(p->system, then->qube))
+        return then->qube;
+    return SPAN_EMPTY;
+}
+
+/* What a zone cannot do although rules allow it (policyd says so too). */
+static bool can_carry_out(const struct policy_result *r)
+{
+    return !r->target.dispvm && r->route != POLICY_ROUTE_RELAY &&
+           !span_eq_str(r->target.qube->type, "AdminVM");
+}
+
+static bool is_same(const struct replay *p, const struct past *then,
+        const struct policy_result *now)
 {
     const struct policy_qube *q = now->target.qube;
 
-    if (!then->allow || now->verdict != POLICY_ALLOW)
-        return !then->allow && now->verdict == POLICY_DENY;
+    /* What the person said then, nobody can say again. */
+    if (now->verdict == POLICY_ASK)
+        return memcmp(then->policy, p->digest, sizeof(p->digest)) == 0;
+    if (now->verdict == POLICY_DENY || !can_carry_out(now))
+        return !then->allow;
+    if (!then->allow)
+        return false;
     if (now->route == POLICY_ROUTE_ZONE)
         return span_eq(q->zone, then->zone) &&
                span_eq(q->remote_name, then->qube);
@@ -74,6 +126,9 @@ static const char *now_text(
 
     if (now->verdict == POLICY_ASK)
         return "would be asked about";
+    if (now->verdict == POLICY_ALLOW && !can_carry_out(now))
+        return "would be refused: a zone has neither disposables nor relays, "
+               "and offers no services itself";
     if (now->verdict == POLICY_ALLOW &&
             policy_target_format(&now->target, target, sizeof(target)))
         (void)snprintf(buf, size, "would go to %s: %s", target, now->reason);
@@ -82,52 +137,62 @@ static const char *now_text(
     return buf;
 }
 
-static void tell(struct replay *p, const struct log_record *rec,
-        const struct past *then, const struct policy_result *now)
+/* list: NULL for text. */
+static void tell(json_t *list, const struct log_record *rec,
+        const struct past *then, const char *key, const char *text)
 {
-    char words[ERR_MSG_MAX + 160], when[TEXT_TIME_SIZE];
-    const char *text = now_text(now, words, sizeof(words));
+    char when[TEXT_TIME_SIZE] = "";
     bool dated = text_format_time(log_text_time(&rec->s), when);
 
-    if (p->list) {
-        (void)json_array_append_new(p->list,
+    if (list) {
+        (void)json_array_append_new(list,
                 json_pack("{s:I, s:s, s:b, s:s%, s:s%, s:s%, s:s, s:b}",
                         "index", (json_int_t)rec->index, "time",
                         dated ? when : "", "allowed", then->allow, "source",
                         then->source.ptr, then->source.len, "requested",
                         then->requested.ptr, then->requested.len, "service",
-                        then->service.ptr, then->service.len, "now", text,
+                        then->service.ptr, then->service.len, key, text,
                         "signed", rec->signer != NULL));
         return;
     }
-    (void)printf("%6llu %s %.*s -> %.*s %.*s%s\n       was %s, %s\n",
+    (void)printf("%6llu %s %.*s -> %.*s %.*s%s\n       was %s, %s%s\n",
             (unsigned long long)rec->index, dated ? when : "", S(then->source),
             S(then->requested), S(then->service),
             rec->signer ? "" : " [signature does not hold]",
-            then->allow ? "allowed" : "refused", text);
+            then->allow ? "allowed" : "refused",
+            strcmp(key, "gone") == 0 ? "not judged: this zone has no qube "
+                                     : "",
+            text);
 }
 
 static void judge(struct replay *p, const struct log_record *rec)
 {
-    struct past then;
+    char words[ERR_MSG_MAX + 160];
     struct policy_request request;
+    struct statement_decision d;
     struct policy_result now;
+    struct statement_call c;
+    struct past then;
+    struct span gone;
 
-    if (!read_past(rec, p, &then))
+    if (!read_past(rec, p, &c, &d, &then))
         return;
-    if (!policy_system_find(p->system, then.source)) {
-        p->unknown++;
+    gone = who_is_gone(p, &then);
+    if (gone.len) {
+        p->n_gone++;
+        text_format_safe(gone, words, sizeof(words));
+        tell(p->gone, rec, &then, "gone", words);
         return;
     }
     request = (struct policy_request){.source = then.source,
             .target = then.requested,
             .service = then.service};
     policy_eval(p->policy, p->system, &request, &now);
-    p->asked++;
-    if (is_same(&then, &now))
+    p->n_asked++;
+    if (is_same(p, &then, &now))
         return;
-    p->changed++;
-    tell(p, rec, &then, &now);
+    p->n_changed++;
+    tell(p->changed, rec, &then, "now", now_text(&now, words, sizeof(words)));
 }
 
 static int read_log(
@@ -151,57 +216,59 @@ static int read_log(
 
 static int conclude(const struct replay *p, struct err *err)
 {
-    if (p->list)
-        return cli_json_put(json_pack("{s:I, s:I, s:I, s:O}", "calls",
-                                    (json_int_t)p->asked, "refused_elsewhere",
-                                    (json_int_t)p->elsewhere, "unknown_callers",
-                                    (json_int_t)p->unknown, "changed", p->list),
+    if (p->changed)
+        return cli_json_put(json_pack("{s:I, s:I, s:O, s:O}", "calls",
+                                    (json_int_t)p->n_asked, "refused_elsewhere",
+                                    (json_int_t)p->n_elsewhere, "changed",
+                                    p->changed, "gone", p->gone),
                 stdout, err);
     (void)printf("%zu of %zu recorded calls would have gone otherwise\n",
-            p->changed, p->asked);
-    if (p->elsewhere)
+            p->n_changed, p->n_asked);
+    if (p->n_elsewhere)
         (void)printf(
-                "%zu were refused by others than the policy\n", p->elsewhere);
-    if (p->unknown)
-        (void)printf("%zu came from qubes that this zone does not have now\n",
-                p->unknown);
+                "%zu were refused by others than the policy\n", p->n_elsewhere);
+    if (p->n_gone)
+        (void)printf("%zu were of qubes that this zone does not have now\n",
+                p->n_gone);
     return 0;
 }
 
 static int replay(struct cli *cli, const struct policy_args *a,
         struct replay *p, struct err *err)
 {
-    CLEANUP(policy_view_fini) struct policy_view zone = {0}, new = {0};
-    int r = policy_view_zone(cli, &zone, err);
+    CLEANUP(policy_view_fini) struct policy_view v = {0};
+    int r = policy_view_policy(cli, a, a->words[0], &v, err);
 
     if (r == 0)
-        r = policy_view_bundle(cli, a->words[0], &new, err);
-    if (r == 0)
-        r = policy_new_from_bundle(buf_span(&new.bundle), &new.policy, err);
+        r = policy_view_system(cli, a, &v, err);
     if (r < 0)
         return r;
-    p->policy = new.policy;
-    p->system = zone.system;
+    crypto_sha256(buf_span(&v.bundle), p->digest);
+    p->policy = v.policy;
+    p->system = v.system;
     r = read_log(cli, a->log, p, err);
     return r == 0 ? conclude(p, err) : r;
 }
 
 int policy_replay(struct cli *cli, int argc, char **argv)
 {
-    struct replay p = {.asked = 0};
+    struct replay p = {.n_asked = 0};
     struct policy_args a;
     struct err err = {.code = 0};
     int r;
 
     if (!policy_args_take(cli, argc, argv, POLICY_ARG_LOG, 1, 1, &a))
         return CLI_MISUSE;
-    if (a.json)
-        p.list = json_array();
+    if (a.json) {
+        p.changed = json_array();
+        p.gone = json_array();
+    }
     r = replay(cli, &a, &p, &err);
-    json_decref(p.list);
+    json_decref(p.changed);
+    json_decref(p.gone);
     if (r < 0) {
         (void)cli_fail(&err);
         return CLI_MISUSE; /* 1 says that something would change */
     }
-    return p.changed ? CLI_NO : CLI_OK;
+    return p.n_changed ? CLI_NO : CLI_OK;
 }

@@ -188,6 +188,27 @@ static int find_targets(struct policytool_universe *u, struct err *err)
     return 0;
 }
 
+/* Whether a qube runs changes by the hour: what rules say must not. */
+static int wake_all(struct policytool_universe *u,
+        const struct policy_system *system, struct err *err)
+{
+    const struct policy_qube *qubes;
+    size_t n = policy_system_qubes(system, &qubes);
+    CLEANUP(buf_free_ptr) struct policy_qube *copy = calloc(n, sizeof(*copy));
+    int r;
+
+    if (!copy)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = qubes[i];
+        copy[i].running = true;
+    }
+    r = policy_system_new(copy, n, &u->system, err);
+    if (r == 0)
+        u->n_qubes = policy_system_qubes(u->system, &u->qube);
+    return r;
+}
+
 /* ---- the universe ----------------------------------------------------- */
 
 int policytool_universe_new(const struct policy *const *policies, size_t n,
@@ -201,9 +222,9 @@ int policytool_universe_new(const struct policy *const *policies, size_t n,
         return err_set(err, ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < n && i < ARRAY_LEN(u->policy); i++)
         u->policy[u->n_policies++] = policies[i];
-    u->system = system;
-    u->n_qubes = policy_system_qubes(system, &u->qube);
-    r = find_services(u, err);
+    r = wake_all(u, system, err);
+    if (r == 0)
+        r = find_services(u, err);
     if (r == 0)
         r = find_targets(u, err);
     if (r == 0)
@@ -221,6 +242,7 @@ void policytool_universe_free(struct policytool_universe *u)
         return;
     for (size_t i = 0; i < u->n_texts; i++)
         free(u->text[i]);
+    policy_system_free(u->system);
     free(u->text);
     free(u->service);
     free(u->target);

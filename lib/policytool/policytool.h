@@ -10,8 +10,9 @@
  * every source and every target that can be asked for, and for every service
  * and argument that the policies name, plus one of each that they do not name
  * and that stands for all others.  What is told is therefore what the engine
- * does, for these qubes.  That is work: services x sources x targets, at most
- * POLICYTOOL_ASKS_MAX of them, else ERR_LIMIT and nothing is told.
+ * does, for these qubes when all of them run.  That is work: services x sources
+ * x targets, at most POLICYTOOL_ASKS_MAX of them, else ERR_LIMIT and nothing is
+ * told.
  *
  * Spans that are shown live as long as the universe.
  */
@@ -34,7 +35,7 @@ struct policytool_service {
 struct policytool_universe;
 
 /*
- * Of n policies (1 or 2) and the qubes; all are borrowed.  Rules of a broken
+ * Of n policies (1 or 2), which are borrowed, and the qubes.  Rules of a broken
  * policy name nothing.
  */
 int policytool_universe_new(const struct policy *const *policies, size_t n,
@@ -83,7 +84,8 @@ struct policytool_hop {
     const char *asked; /* one target to ask for that leads there */
     const struct policytool_service *service; /* one that leads there */
     size_t n_services;                        /* that lead there */
-    struct span zone; /* the hop leaves the zone; or empty */
+    struct span zone;  /* the hop leaves the zone; or empty */
+    struct span relay; /* the same on a Qubes host; or empty */
 };
 
 #define POLICYTOOL_HOPS_MAX 16

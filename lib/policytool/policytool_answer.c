@@ -61,7 +61,8 @@ static bool is_anyvm(
         bool admin = span_eq_str(q->name, "dom0");
 
         if (!admin &&
-                has_bit(r->ask_qubes, i) != (!q->internal && q != r->source))
+                has_bit(r->ask_qubes, i) !=
+                        (!q->internal && !span_eq(q->name, r->source->name)))
             return false;
         if (has_bit(r->ask_dispvms, i) !=
                 (!q->internal && q->template_for_dispvms))

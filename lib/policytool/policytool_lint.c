@@ -70,10 +70,9 @@ static void look(struct lint *l, const struct policytool_service *service,
         return;
     d = &l->deeds[r->rule - 1];
     d->decides = true;
-    if (r->verdict == POLICY_DENY && r->autostart)
+    if (r->verdict == POLICY_DENY)
         memcpy(d->why_not, r->reason, sizeof(d->why_not));
-    /* Whether a qube runs is another matter tomorrow. */
-    d->works |= r->verdict != POLICY_DENY || !r->autostart;
+    d->works |= r->verdict != POLICY_DENY;
     d->leads |= r->verdict != POLICY_ALLOW || policytool_is_redirected(r);
     if (!transport || r->verdict == POLICY_DENY || d->opens ||
             span_eq_str(q->type, "AdminVM"))

@@ -7,7 +7,7 @@
 struct policytool_universe {
     const struct policy *policy[2];
     size_t n_policies;
-    const struct policy_system *system;
+    struct policy_system *system; /* where all qubes run */
     struct policytool_service *service;
     size_t n_services;
     const struct policy_qube *qube; /* sources */

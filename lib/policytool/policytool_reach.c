@@ -62,7 +62,8 @@ static void arrive(struct search *s, size_t source, size_t service,
                     .asked = (const char *)s->u->target[target].ptr,
                     .service = &s->u->service[service],
                     .n_services = 1,
-                    .zone = t->dispvm ? SPAN_EMPTY : t->qube->zone}};
+                    .zone = t->dispvm ? SPAN_EMPTY : t->qube->zone,
+                    .relay = t->dispvm ? SPAN_EMPTY : t->qube->relayvm}};
 }
 
 static void call(struct search *s, size_t source, size_t service, size_t target)

@@ -88,5 +88,59 @@ printf 'qubes.Gpg +x work @type:AppVM deny\nqubes.A * work mail deny\nqubes.A * 
     >>zone/policy.d/30-user.policy
 is "a rule that nobody fits is doubted, others are not" "30-user.policy:10" \
     "$("$qair" -z zone policy check --json | jq -r '[.doubts[].rule] | join(" ")')"
+# A folder that is not in use yet is judged by the qubes of the zone.
+printf 'qubes.Gpg * work vault allow target=vault\nqubes.Gpg * mail mail allow\nqubes.Gpg * @tag:lost vault deny\n' >new/30-user.policy
+is "what is of no use is said, and why" \
+    "doubt: 30-user.policy:1: its target= is where each of its calls goes anyway doubt: 30-user.policy:2: lets nothing through: 30-user.policy:2 allows, but a qube cannot call itself doubt: 30-user.policy:3: no qube has the tag lost ok: 3 rules in 1 files rc=0" \
+    "$(policy check new | sed 's/, sha256:[0-9a-f]*//')"
+is "without qubes little can be judged, and that is said" \
+    "no qubes known (-z ZONE): what rules reach is not judged" \
+    "$("$qair" -z none policy check new | tail -n 1)"
+is "another policy can be asked" "allow work -> vault: allowed by 30-user.policy:1 rc=0" \
+    "$(policy eval work vault qubes.Gpg --policy new)"
+echo 'qubes.SomeVeryLongServiceName +with-an-argument @tag:trusted @anyvm ask default_target=vault' \
+    >>new/30-user.policy
+is "no line of explain is longer than 60, no word of a rule is lost" \
+    "rules: 4, too long: 0, last word: default_target=vault" \
+    "$("$qair" -z zone policy explain work vault qubes.Gpg --policy new |
+        awk 'length > 60 { long++ } /differs|decides|matches,/ { n++; last = word }
+            { word = $NF }
+            END { printf "rules: %d, too long: %d, last word: %s", n, long, last }')"
+
+# A Qubes host: what qubesd says of its qubes, and folders of rules.
+cat >system.json <<'END'
+{"domains": {
+ "dom0": {"tags": [], "type": "AdminVM", "power_state": "Running"},
+ "work": {"tags": ["dev"], "type": "AppVM", "default_dispvm": "dvm",
+          "power_state": "Running", "guivm": null, "internal": null},
+ "relay": {"tags": [], "type": "AppVM", "power_state": "Halted"},
+ "dvm": {"tags": [], "type": "AppVM", "power_state": "Halted",
+         "template_for_dispvms": true},
+ "far": {"tags": ["relayvm-relay"], "type": "RemoteVM", "relayvm": "relay",
+         "transport_rpc": "my.Transport", "power_state": "Running"}}}
+END
+mkdir host include
+echo 'qubes.Gpg * work far ask' >include/gpg
+printf '!include ../include/gpg\nmy.Transport * work relay allow autostart=no\nqubes.Open * @anyvm @dispvm allow\n' \
+    >host/30-user.policy
+is "its rules, with what they include from elsewhere" \
+    "work -> far, when a person agrees, over relay relay by qubes.Gpg * rc=0" \
+    "$(policy reach work far --policy host --system system.json)"
+is "its disposables" "work -> @dispvm:dvm by qubes.Open *, asking for @dispvm rc=0" \
+    "$(policy reach work @dispvm:dvm --policy host --system system.json)"
+is "its transport service, though the relay does not run now" 1 "$(policy check host --system system.json |
+    grep -c 'error: 30-user.policy:2: lets work call the transport service my.Transport')"
+is "that it does not run now is said of one call" \
+    "deny: 30-user.policy:2 allows only targets that run already rc=1" \
+    "$(policy eval work relay my.Transport --policy host --system system.json)"
+mkdir host2 && echo 'qubes.Open * @anyvm @dispvm ask' >host2/30-user.policy
+is "two policies of it" "3 3" \
+    "$("$qair" policy diff host host2 --system system.json --json |
+        jq -r '"\(.calls) \(.changes | length)"')"
+is "an error is no policy of it" "qair: 30-user.policy:4: rc=1" \
+    "$(echo bad >>host/30-user.policy; policy check host --system system.json |
+        sed 's/policy:4: .* rc/policy:4: rc/')"
+is "a system that says nothing of qubes" "qair: bad.json: system information of qubesd: no domains rc=1" \
+    "$(echo '{}' >bad.json; policy check host2 --system bad.json)"
 echo "1..$n"
 exit "$bad"

@@ -51,6 +51,16 @@ ok "the server takes a policy that signs no more" \
     qair -z server zone reload --policy
 approve server
 refuses "and it decides" "10-none.policy:1" sign work release artefact x.json
+run "qair -z thin policy replay thin/policy.d --json >replay.json; true"
+ok "what the other zone's policy refused is none of ours" \
+    jq -e '.changed == [] and .gone == [] and .refused_elsewhere >= 1' \
+    replay.json
+run "mv thin/qubes.d/server-signer.conf signer.conf"
+ok "a call of a qube that is no more is not judged, and that is said" eval \
+    'qair -z thin policy replay thin/policy.d | tee out |
+        grep -q "not judged: this zone has no qube server-signer" &&
+        grep -q "were of qubes that this zone does not have now" out'
+run "mv signer.conf thin/qubes.d/server-signer.conf"
 ok "the hash is that of the files" eval \
     'qair -z server policy hash | cut -c1-64 >h && qair -z server log show --json | grep -q "$(cat h)"'
 

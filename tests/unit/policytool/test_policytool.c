@@ -31,16 +31,16 @@ static unsigned pick(unsigned n)
     return (unsigned)(seed >> 33) % n;
 }
 
-static struct policy_system *make_system(void)
+/* The tools look at qubes as if all of them ran. */
+static struct policy_system *make_system_of(bool running)
 {
     static const struct span tags[] = {{(const uint8_t *)"dev", 3}};
-    const struct policy_qube qubes[] = {
+    struct policy_qube qubes[] = {
             {.name = span_str("work"),
                     .type = span_str("AppVM"),
                     .tags = tags,
                     .n_tags = 1,
-                    .default_dispvm = span_str("tmpl"),
-                    .running = true},
+                    .default_dispvm = span_str("tmpl")},
             {.name = span_str("vault"), .type = span_str("AppVM")},
             {.name = span_str("mail"),
                     .type = span_str("AppVM"),
@@ -57,9 +57,16 @@ static struct policy_system *make_system(void)
     struct policy_system *s = NULL;
     struct err err;
 
+    for (size_t i = 0; i < ARRAY_LEN(qubes); i++)
+        qubes[i].running = running;
     if (policy_system_new(qubes, ARRAY_LEN(qubes), &s, &err) != 0)
         fail_msg("%s", err.msg);
     return s;
+}
+
+static struct policy_system *make_system(void)
+{
+    return make_system_of(true);
 }
 
 static const char *one(const char *const *list, size_t n)
@@ -541,7 +548,7 @@ static void count_call(
     if (r.rule_file.len == 0)
         return;
     c->decides[r.rule_line]++;
-    c->works[r.rule_line] += r.verdict != POLICY_DENY || !r.autostart;
+    c->works[r.rule_line] += r.verdict != POLICY_DENY;
     c->opens[r.rule_line] |= transport && r.verdict != POLICY_DENY &&
                              !span_eq_str(request->source, "dom0");
 }
@@ -650,6 +657,25 @@ static void test_lint_says_what_is_so(void **state)
     policy_system_free(s);
 }
 
+static void test_a_transport_behind_a_halted_relay_is_an_error_too(void **state)
+{
+    struct policy_system *s = make_system_of(false);
+    struct policy *p = policy_of("c.C * work mail allow autostart=no\n");
+    const struct policy *one_policy = p;
+    struct policytool_universe *u;
+    struct found f = {.n = 0};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(policytool_universe_new(&one_policy, 1, s, &u, &err), 0);
+    assert_int_equal(policytool_lint(u, note, &f, &err), 0);
+    assert_true(f.opens[1]);
+    assert_int_equal(f.n, 1);
+    policytool_universe_free(u);
+    policy_free(p);
+    policy_system_free(s);
+}
+
 static void test_lint_by_example(void **state)
 {
     static const struct {
@@ -739,6 +765,8 @@ int main(void)
             cmocka_unit_test(test_reach_is_the_shortest_way),
             cmocka_unit_test(test_lint_says_what_is_so),
             cmocka_unit_test(test_lint_by_example),
+            cmocka_unit_test(
+                    test_a_transport_behind_a_halted_relay_is_an_error_too),
             cmocka_unit_test(test_reach_of_a_qube_that_is_not_there),
     };
 
