@@ -36,6 +36,7 @@ void call_free(struct call *c)
     ask_end(c);
     if (c->about)
         c->about->call = NULL;
+    qube_release(c->target); /* made for it, and it did not begin */
     LIST_REMOVE(c, entry);
     c->d->n_calls--;
     buf_close_fd(&c->data);

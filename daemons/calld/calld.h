@@ -9,6 +9,7 @@
  *   ask.c     calls about which a person is asked
  *   ask_guivm.c   the same question put to a service policy.Ask
  *   running.c calls that have started
+ *   dispvm.c  qubes that are made for one call
  *   share.c   how much of the zone one source may hold
  *   list.c    what `qair call list` shows
  *   qube.c    links to the agents of running qubes
@@ -112,6 +113,7 @@ struct call {
     char qube[CALLD_TARGET_MAX + 1];
     char user[LIMIT_NAME_MAX + 1];
     char rule[CALLD_RULE_MAX + 1];
+    char template[LIMIT_NAME_MAX + 1]; /* the target is a disposable of it */
     char choice[CALLD_TARGET_MAX + 1]; /* a person's answer */
     struct ask *ask;                   /* the open question about it, or NULL */
     struct ask *about; /* CALL_OF_ASK; NULL: it is answered already */
@@ -147,8 +149,9 @@ struct qube {
     sd_event_source *io;
     sd_event_source *timer;
     sd_event_source *burial;
-    unsigned running;     /* services in it */
-    struct rate refusals; /* that are recorded */
+    unsigned running;                  /* services in it */
+    char template[LIMIT_NAME_MAX + 1]; /* it is a disposable of it, or "" */
+    struct rate refusals;              /* that are recorded */
     bool port_used[LIMIT_CALLS_PER_SOURCE];
     int port_key[LIMIT_CALLS_PER_SOURCE]; /* to end its key session, or -1 */
     char why[CALLD_REASON_MAX + 1];       /* it broke */
@@ -180,6 +183,7 @@ struct running {
     char zone[LIMIT_ZONE_NAME_MAX + 1];
     char qube[CALLD_TARGET_MAX + 1];
     char rule[CALLD_RULE_MAX + 1];
+    char template[LIMIT_NAME_MAX + 1];
     char choice[CALLD_TARGET_MAX + 1];
     char service[]; /* last: most are short */
 };
@@ -253,6 +257,18 @@ void step_answer(struct call *c);
 struct qube *qube_find(struct calld *d, const char *name);
 /* Makes c's target run and goes on with c, now or later. */
 void qube_start(struct call *c);
+/* One that is not there yet; NULL: too many. */
+struct qube *qube_new(struct calld *d, const char *name) MUST_CHECK;
+void qube_ask_start(struct qube *q);
+/* It is not needed: its end, without a complaint. */
+void qube_end(struct qube *q, const char *what);
+
+/* ---- dispvm.c -------------------------------------------------------- */
+
+/* As qube_start, in a new disposable, which ends with the call. */
+void qube_start_disposable(struct call *c);
+/* c's target, or a running call's, is not needed any more. */
+void qube_release(struct qube *target);
 /* Runs c's command in its target, which is up. */
 void qube_exec(struct call *c);
 /* The answers to a call of a qube. */
@@ -330,6 +346,8 @@ struct share_of {
  */
 int share_begin(const struct calld *d, const struct share_of *who,
         const struct call *except, struct err *err) MUST_CHECK;
+/* As share_begin, for one more disposable. */
+int share_make(const struct call *c, struct err *err) MUST_CHECK;
 /* As share_begin, for one more service in c's target. */
 int share_serve(const struct call *c, struct err *err) MUST_CHECK;
 

@@ -29,7 +29,7 @@ struct qube *qube_find(struct calld *d, const char *name)
     return NULL;
 }
 
-static struct qube *qube_new(struct calld *d, const char *name)
+struct qube *qube_new(struct calld *d, const char *name)
 {
     struct qube *q =
             d->n_qubes < LIMIT_QUBES_MAX ? calloc(1, sizeof(*q)) : NULL;
@@ -489,14 +489,34 @@ static void on_started(
     bury(q, "%s", text);
 }
 
-void qube_start(struct call *c)
+void qube_ask_start(struct qube *q)
 {
-    const struct msg_named m = {.name = span_str(c->qube)};
-    struct role_request ask = {.to = MSG_ROLE_QAIRD,
+    const struct msg_qube_start m = {
+            .name = span_str(q->name), .of = span_str(q->template)};
+    const struct role_request ask = {.to = MSG_ROLE_QAIRD,
             .type = MSG_QUBE_START,
             .msg = &m,
             .expect = MSG_QUBE_STARTED,
-            .done = on_started};
+            .done = on_started,
+            .user = q};
+
+    role_request(q->d->role, &ask);
+}
+
+void qube_end(struct qube *q, const char *what)
+{
+    const struct msg_named m = {.name = span_str(q->name)};
+    struct role_link *qaird = role_peer(q->d->role, MSG_ROLE_QAIRD);
+
+    if (q->state == QUBE_BROKEN)
+        return;
+    bury(q, "%s", what);
+    if (qaird)
+        role_send(qaird, MSG_QUBE_STOP, &m, NULL, 0);
+}
+
+void qube_start(struct call *c)
+{
 
     c->target = qube_find(c->d, c->qube);
     if (c->target) {
@@ -509,6 +529,5 @@ void qube_start(struct call *c)
         call_refuse(c, ERR_LIMIT, c->d->where, "too many qubes run");
         return;
     }
-    ask.user = c->target;
-    role_request(c->d->role, &ask);
+    qube_ask_start(c->target);
 }

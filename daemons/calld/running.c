@@ -41,6 +41,7 @@ static void end(struct running *u)
     (void)close(u->fd);
     if (u->has_killer)
         role_reply_ok(d->role, u->killer);
+    qube_release(u->target);
     free(u);
 }
 
@@ -78,6 +79,7 @@ void running_begin(struct call *c)
     memcpy(u->qube, c->qube, sizeof(u->qube));
     memcpy(u->rule, c->rule, sizeof(u->rule));
     memcpy(u->choice, c->choice, sizeof(u->choice));
+    memcpy(u->template, c->template, sizeof(u->template));
     memcpy(u->service, c->service, len + 1);
     LIST_INSERT_HEAD(&c->d->running, u, entry);
     c->d->n_running++;
@@ -252,8 +254,11 @@ static bool is_of_policy(const struct running *u)
 /* The same target as now, by the rules as they are now? */
 static bool still_allows(const struct running *u, const struct msg_decision *d)
 {
+    bool disposable = d->kind == MSG_TARGET_DISPOSABLE;
+
     return d->allow && span_eq_str(d->zone, u->zone) &&
-           span_eq_str(d->qube, u->qube);
+           disposable == (*u->template != '\0') &&
+           span_eq_str(d->qube, disposable ? u->template : u->qube);
 }
 
 static void on_checked(

@@ -17,6 +17,7 @@ struct held {
     unsigned source; /* by the very source */
     unsigned group;  /* by its zone, when it is of another */
     unsigned target; /* services in the target, by the source */
+    unsigned made;   /* disposables, by the source */
 };
 
 static bool is_owner(enum call_origin origin)
@@ -50,6 +51,7 @@ static struct held count(const struct calld *d, const struct share_of *who,
 
         h.source += like == 2;
         h.group += like > 0;
+        h.made += like == 2 && *c->template;
     }
     LIST_FOREACH (u, &d->running, entry) {
         int like = likeness(who, u->origin, u->source_name, u->peer_zone);
@@ -57,6 +59,7 @@ static struct held count(const struct calld *d, const struct share_of *who,
         h.source += like == 2;
         h.group += like > 0;
         h.target += like == 2 && u->target == target;
+        h.made += like == 2 && *u->template;
     }
     return h;
 }
@@ -78,6 +81,36 @@ int share_begin(const struct calld *d, const struct share_of *who,
         return err_set(err, ERR_LIMIT,
                 "%s has %u calls, and the zone room for %u: that is for others",
                 *who->peer_zone ? who->peer_zone : who->source, h.group, left);
+    return 0;
+}
+
+static unsigned disposables(const struct calld *d)
+{
+    const struct qube *q;
+    unsigned n = 0;
+
+    LIST_FOREACH (q, &d->qubes, entry)
+        n += *q->template != '\0';
+    return n;
+}
+
+int share_make(const struct call *c, struct err *err)
+{
+    const struct share_of who = {.origin = c->origin,
+            .source = c->source_name,
+            .peer_zone = c->peer_zone};
+    unsigned all = disposables(c->d);
+    struct held h = {0};
+
+    if (all >= LIMIT_DISPOSABLES_MAX)
+        return err_set(err, ERR_LIMIT, "%u disposables run already", all);
+    if (!is_owner(c->origin))
+        h = count(c->d, &who, c, NULL);
+    if (h.made >= LIMIT_DISPOSABLES_MAX - all)
+        return err_set(err, ERR_LIMIT,
+                "%s has %u disposables, and the zone room for %u: that is for "
+                "others",
+                c->source_name, h.made, LIMIT_DISPOSABLES_MAX - all);
     return 0;
 }
 

@@ -141,7 +141,9 @@ void step_open(struct call *c)
 
 void step_start(struct call *c)
 {
-    if (!text_is_name(span_str(c->qube), LIMIT_NAME_MAX))
+    if (*c->template)
+        qube_start_disposable(c);
+    else if (!text_is_name(span_str(c->qube), LIMIT_NAME_MAX))
         call_refuse(c, ERR_UNSUPPORTED, c->d->where,
                 "no qube of this zone can serve %s", c->qube);
     else if (host_has(c->d, c->qube))
@@ -156,8 +158,8 @@ void step_start(struct call *c)
 /* Keys that the target may use, or "". */
 static const char *keys_of(const struct call *c)
 {
-    const struct conf_qube *q =
-            conf_qube_find(&c->d->qubes_conf, span_str(c->qube));
+    const struct conf_qube *q = conf_qube_find(
+            &c->d->qubes_conf, span_str(*c->template ? c->template : c->qube));
 
     return q ? q->keys : "";
 }
@@ -226,5 +228,6 @@ void step_answer(struct call *c)
     else
         role_reply_ok(c->d->role, c->ticket);
     running_begin(c);
+    c->target = NULL; /* the running call's from now on */
     call_free(c);
 }

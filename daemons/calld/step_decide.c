@@ -4,6 +4,8 @@
 
 #include "statement.h"
 
+#include <stdio.h>
+
 static bool copy(struct span s, char *ret, size_t size)
 {
     if (s.len >= size || (s.len && memchr(s.ptr, 0, s.len)))
@@ -42,7 +44,7 @@ static bool take_decision(struct call *c, const struct msg_decision *d)
 
 static enum call_plan plan_of(uint8_t kind)
 {
-    if (kind == MSG_TARGET_LOCAL)
+    if (kind == MSG_TARGET_LOCAL || kind == MSG_TARGET_DISPOSABLE)
         return PLAN_LOCAL;
     return kind == MSG_TARGET_REMOTE ? PLAN_REMOTE : PLAN_COUNT;
 }
@@ -87,6 +89,13 @@ static void on_decision(
         call_refuse(c, ERR_UNSUPPORTED, c->d->where,
                 "the decision is of no kind that a call can follow");
         return;
+    }
+    if (d->kind == MSG_TARGET_DISPOSABLE) {
+        if (!copy(d->qube, c->template, sizeof(c->template))) {
+            call_refuse(c, ERR_LIMIT, c->d->where, "the template's name");
+            return;
+        }
+        (void)snprintf(c->qube, sizeof(c->qube), "@dispvm:%s", c->template);
     }
     /* It goes on to a third zone, with an envelope of this one. */
     if (plan == PLAN_REMOTE && c->origin == CALL_OF_ZONE) {

@@ -51,8 +51,6 @@ static const char *cannot(
     /* Calls of a RemoteVM come with an envelope, or not at all. */
     if (!from && !q->running && span_eq_str(r->source->type, "RemoteVM"))
         return "a RemoteVM calls from its own zone alone";
-    if (r->target.dispvm)
-        return "this zone has no disposable qubes";
     if (span_eq_str(r->target.qube->type, "AdminVM"))
         return "the zone itself offers no services";
     if (r->route == POLICY_ROUTE_RELAY)
@@ -68,7 +66,9 @@ static void allow(const struct policy_result *r, struct msg_decision *ret)
     bool remote = r->route == POLICY_ROUTE_ZONE;
 
     ret->allow = 1;
-    ret->kind = remote ? MSG_TARGET_REMOTE : MSG_TARGET_LOCAL;
+    ret->kind = r->target.dispvm ? MSG_TARGET_DISPOSABLE
+                : remote         ? MSG_TARGET_REMOTE
+                                 : MSG_TARGET_LOCAL;
     ret->autostart = r->autostart;
     ret->zone = remote ? q->zone : SPAN_EMPTY;
     ret->qube = remote ? q->remote_name : q->name;
@@ -87,10 +87,10 @@ static void put_service(
 
 /* ---- a person is to choose ---------------------------------------------- */
 
-/* Disposables and the zone itself serve nobody (cannot). */
+/* The zone itself serves nobody (cannot). */
 static bool is_offered(const struct policy_target *t)
 {
-    return t->qube && !t->dispvm && !span_eq_str(t->qube->type, "AdminVM");
+    return t->qube && !span_eq_str(t->qube->type, "AdminVM");
 }
 
 static bool put_candidates(const struct decide *d,

@@ -69,6 +69,7 @@ struct qaird_qube {
     struct qaird_qube *next;
     struct qaird *q;
     pid_t pid;
+    unsigned slot;     /* of a disposable, counted from 1; 0: none */
     bool again;        /* asked for anew while the old one was ending */
     uint32_t again_id; /* the request that waits for it */
     char name[LIMIT_NAME_MAX + 1];
@@ -185,7 +186,8 @@ int qaird_tpm_connect(struct qaird *q);
 void qaird_tpm_stop(struct qaird *q);
 
 /* qaird_qube.c */
-void qaird_qube_start(struct qaird *q, uint32_t id, struct span name);
+void qaird_qube_start(
+        struct qaird *q, uint32_t id, const struct msg_qube_start *m);
 void qaird_qube_stop(struct qaird *q, struct span name);
 void qaird_qube_stop_all(struct qaird *q);
 

@@ -128,7 +128,8 @@ static void on_exit_of_qube(const siginfo_t *si, void *user)
         return;
     }
     if (again)
-        qaird_qube_start(q, id, span_str(name));
+        qaird_qube_start(
+                q, id, &(struct msg_qube_start){.name = span_str(name)});
     else
         tell_gone(q, name);
     qaird_status_write(q);
@@ -145,16 +146,24 @@ static int check_machine(uid_t uid, gid_t gid, struct err *err)
     return 0;
 }
 
+/* Each running qube has a uid of its own. */
+static unsigned uid_of(const struct qaird *q, const struct conf_qube *c,
+        const struct qaird_qube *u)
+{
+    unsigned index = (unsigned)(c - q->qubes_conf.qubes);
+
+    return QAIRD_QUBE_UIDS + (u->slot ? LIMIT_QUBES_MAX + u->slot - 1 : index);
+}
+
 static int start_process(struct qaird *q, const struct conf_qube *c,
-        int agent_fd, pid_t *ret_pid, struct err *err)
+        struct qaird_qube *u, int agent_fd, struct err *err)
 {
     struct files *f = calloc(1, sizeof(*f));
-    unsigned index = (unsigned)(c - q->qubes_conf.qubes);
     struct isolate_params p = {
-            .name = c->name,
+            .name = u->name,
             .programs = q->programs,
-            .uid = qaird_uid(q, QAIRD_QUBE_UIDS + index),
-            .gid = qaird_uid(q, QAIRD_QUBE_UIDS + index),
+            .uid = qaird_uid(q, uid_of(q, c, u)),
+            .gid = qaird_uid(q, uid_of(q, c, u)),
     };
     int rc;
 
@@ -168,27 +177,29 @@ static int start_process(struct qaird *q, const struct conf_qube *c,
     p.files = f->file;
     p.n_files = f->n;
     if (rc == 0)
-        rc = isolate_start(&p, agent_fd, ret_pid, err);
+        rc = isolate_start(&p, agent_fd, &u->pid, err);
     else
         (void)close(agent_fd);
     free(f);
     return rc;
 }
 
-static int start(struct qaird *q, const struct conf_qube *c, int *ret_agent,
-        struct err *err)
+static int start(struct qaird *q, const struct conf_qube *c, struct span name,
+        unsigned slot, int *ret_agent, struct err *err)
 {
     struct qaird_qube *u = calloc(1, sizeof(*u));
     int ends[2], rc;
 
     if (!u)
         return err_set(err, ERR_MEMORY, "out of memory");
+    u->slot = slot;
+    memcpy(u->name, name.ptr, name.len); /* checked by who calls */
     /* A byte stream (docs/proto/agent.md), as other carriers are. */
     rc = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0
                  ? err_errno(err, "socketpair")
                  : 0;
     if (rc == 0) {
-        rc = start_process(q, c, ends[1], &u->pid, err);
+        rc = start_process(q, c, u, ends[1], err);
         if (rc < 0)
             (void)close(ends[0]);
     }
@@ -197,21 +208,90 @@ static int start(struct qaird *q, const struct conf_qube *c, int *ret_agent,
         return rc;
     }
     u->q = q;
-    memcpy(u->name, c->name, sizeof(u->name));
     u->next = q->qubes;
     q->qubes = u;
     *ret_agent = ends[0];
     return qaird_watch(q, u->pid, on_exit_of_qube, u, err);
 }
 
-void qaird_qube_start(struct qaird *q, uint32_t id, struct span name)
+/* ---- disposables ----------------------------------------------------- */
+
+/* 0: none is free. */
+static unsigned free_slot(const struct qaird *q)
 {
-    const struct conf_qube *c = conf_qube_find(&q->qubes_conf, name);
-    struct qaird_qube *u = find(q, name);
+    bool used[LIMIT_DISPOSABLES_MAX + 1] = {false};
+
+    for (const struct qaird_qube *u = q->qubes; u; u = u->next)
+        used[u->slot] = true;
+    for (unsigned i = 1; i <= LIMIT_DISPOSABLES_MAX; i++) {
+        if (!used[i])
+            return i;
+    }
+    return 0;
+}
+
+/* What it is made from; a name of its own keeps it apart from all others. */
+static const struct conf_qube *find_template(struct qaird *q,
+        const struct msg_qube_start *m, unsigned *ret_slot, struct err *err)
+{
+    const struct conf_qube *c = conf_qube_find(&q->qubes_conf, m->of);
+
+    *ret_slot = free_slot(q);
+    if (!c || !c->template_for_dispvms)
+        (void)err_set(err, ERR_DENIED, "that is no template of disposables");
+    else if (!text_is_name(m->name, LIMIT_NAME_MAX) || find(q, m->name) ||
+             conf_qube_find(&q->qubes_conf, m->name))
+        (void)err_set(err, ERR_EXISTS, "a disposable needs a name of its own");
+    else if (*ret_slot == 0)
+        (void)err_set(err, ERR_LIMIT, "%d disposables run already",
+                LIMIT_DISPOSABLES_MAX);
+    else
+        return c;
+    return NULL;
+}
+
+/* ---- starting -------------------------------------------------------- */
+
+static void start_and_tell(struct qaird *q, uint32_t id,
+        const struct conf_qube *c, struct span name, unsigned slot)
+{
     struct msg_named m = {.name = name};
     struct err err;
     int agent = -1;
 
+    if (start(q, c, name, slot, &agent, &err) < 0) {
+        refuse(q, id, "%s", err.msg);
+        return;
+    }
+    (void)qaird_role_put(
+            &q->roles[MSG_ROLE_CALLD], MSG_QUBE_STARTED, id, &m, agent);
+    (void)close(agent);
+    qaird_status_write(q);
+}
+
+static void start_disposable(
+        struct qaird *q, uint32_t id, const struct msg_qube_start *m)
+{
+    struct err err;
+    unsigned slot;
+    const struct conf_qube *c = find_template(q, m, &slot, &err);
+
+    if (c)
+        start_and_tell(q, id, c, m->name, slot);
+    else
+        refuse(q, id, "%s", err.msg);
+}
+
+void qaird_qube_start(
+        struct qaird *q, uint32_t id, const struct msg_qube_start *m)
+{
+    const struct conf_qube *c = conf_qube_find(&q->qubes_conf, m->name);
+    struct qaird_qube *u = find(q, m->name);
+
+    if (m->of.len > 0) {
+        start_disposable(q, id, m);
+        return;
+    }
     if (!c || c->type != CONF_APPVM) {
         refuse(q, id, "no such qube in qubes.d");
         return;
@@ -224,14 +304,7 @@ void qaird_qube_start(struct qaird *q, uint32_t id, struct span name)
         (void)kill(u->pid, SIGKILL);
         return;
     }
-    if (start(q, c, &agent, &err) < 0) {
-        refuse(q, id, "%s", err.msg);
-        return;
-    }
-    (void)qaird_role_put(
-            &q->roles[MSG_ROLE_CALLD], MSG_QUBE_STARTED, id, &m, agent);
-    (void)close(agent);
-    qaird_status_write(q);
+    start_and_tell(q, id, c, m->name, 0);
 }
 
 void qaird_qube_stop(struct qaird *q, struct span name)

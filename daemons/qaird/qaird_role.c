@@ -232,10 +232,10 @@ static void on_events(struct qaird_role *r, uint32_t id, const void *body,
 static void on_qube_start(struct qaird_role *r, uint32_t id, const void *body,
         struct ipc_fds *fds)
 {
-    const struct msg_named *m = body;
+    const struct msg_qube_start *m = body;
 
     (void)fds;
-    qaird_qube_start(r->q, id, m->name);
+    qaird_qube_start(r->q, id, m);
 }
 
 static void on_qube_stop(struct qaird_role *r, uint32_t id, const void *body,

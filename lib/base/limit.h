@@ -40,6 +40,8 @@
  * come this much later than its call's deadline. */
 #define LIMIT_ARTEFACT_S 600
 #define LIMIT_QUBES_MAX  1024
+/* Qubes made for one call, each with memory for files as any other. */
+#define LIMIT_DISPOSABLES_MAX 64
 /* Processes of one qube: a fork bomb ends there (256 services, 8 each). */
 #define LIMIT_QUBE_PROCESSES_MAX 2048
 #define LIMIT_ZONES_MAX          256

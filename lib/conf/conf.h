@@ -93,11 +93,13 @@ struct conf_qube {
     enum conf_qube_type type;
     bool on_host;   /* AppVM of the Qubes host whose relay this zone is */
     bool autostart; /* default: yes */
-    char zone[LIMIT_ZONE_NAME_MAX + 1];    /* RemoteVM */
-    char remote_name[LIMIT_NAME_MAX + 1];  /* RemoteVM: name over there */
-    char default_user[LIMIT_NAME_MAX + 1]; /* default "user" */
-    char label[LIMIT_NAME_MAX + 1];        /* default "red" */
-    char guivm[LIMIT_NAME_MAX + 1];        /* where to ask about its calls */
+    char zone[LIMIT_ZONE_NAME_MAX + 1];      /* RemoteVM */
+    char remote_name[LIMIT_NAME_MAX + 1];    /* RemoteVM: name over there */
+    char default_user[LIMIT_NAME_MAX + 1];   /* default "user" */
+    char label[LIMIT_NAME_MAX + 1];          /* default "red" */
+    bool template_for_dispvms;               /* disposables may be made of it */
+    char default_dispvm[LIMIT_NAME_MAX + 1]; /* what its @dispvm is made of */
+    char guivm[LIMIT_NAME_MAX + 1];          /* where to ask about its calls */
     char tags[CONF_LIST_MAX + 1];
     char services[CONF_LIST_MAX + 1]; /* names in services/; "*": all */
     char keys[CONF_LIST_MAX + 1];     /* that its services may use */
@@ -112,7 +114,8 @@ struct conf_qubes {
 int conf_qube_parse(struct span text, const char *file, struct conf_qube *ret,
         struct err *err) MUST_CHECK;
 /* The whole bundle `qubes`, whose names are "work.conf".  Also refuses two
- * RemoteVM that name the same qube of the same zone. */
+ * RemoteVM that name the same qube of the same zone, and a default-dispvm that
+ * is no template of disposables. */
 int conf_qubes_parse(
         struct span bundle, struct conf_qubes *ret, struct err *err) MUST_CHECK;
 void conf_qubes_fini(struct conf_qubes *q);

@@ -123,6 +123,15 @@ static int set_label(
     return conf_set_name(q->label, LIMIT_NAME_MAX, value, err);
 }
 
+static int set_default_dispvm(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    struct conf_qube *q = ctx;
+
+    (void)rest;
+    return conf_set_name(q->default_dispvm, LIMIT_NAME_MAX, value, err);
+}
+
 static int set_guivm(
         void *ctx, struct span rest, struct span value, struct err *err)
 {
@@ -132,16 +141,30 @@ static int set_guivm(
     return conf_set_name(q->guivm, LIMIT_NAME_MAX, value, err);
 }
 
+static int set_yes(bool *ret, struct span value, struct err *err)
+{
+    if (!span_eq_str(value, "yes") && !span_eq_str(value, "no"))
+        return err_set(err, ERR_SYNTAX, "neither yes nor no");
+    *ret = span_eq_str(value, "yes");
+    return 0;
+}
+
 static int set_autostart(
         void *ctx, struct span rest, struct span value, struct err *err)
 {
     struct conf_qube *q = ctx;
 
     (void)rest;
-    if (!span_eq_str(value, "yes") && !span_eq_str(value, "no"))
-        return err_set(err, ERR_SYNTAX, "neither yes nor no");
-    q->autostart = span_eq_str(value, "yes");
-    return 0;
+    return set_yes(&q->autostart, value, err);
+}
+
+static int set_template(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    struct conf_qube *q = ctx;
+
+    (void)rest;
+    return set_yes(&q->template_for_dispvms, value, err);
 }
 
 static int set_tags(
@@ -194,6 +217,8 @@ static const struct conf_key qube_keys[] = {
         {"default-user", false, set_default_user},
         {"label", false, set_label},
         {"guivm", false, set_guivm},
+        {"template-for-dispvms", false, set_template},
+        {"default-dispvm", false, set_default_dispvm},
         {"tags", false, set_tags},
         {"services", false, set_services},
         {"keys", false, set_keys},
@@ -216,6 +241,9 @@ static int check_qube(
                 "%s: host is for an AppVM whose services and keys are the "
                 "Qubes host's matter",
                 file);
+    if (q->template_for_dispvms && (remote || q->on_host))
+        return err_set(err, ERR_SYNTAX,
+                "%s: template-for-dispvms is for an AppVM of this zone", file);
     if (remote && (*q->services || *q->keys))
         return err_set(err, ERR_SYNTAX,
                 "%s: services and keys are for an AppVM", file);
@@ -292,6 +320,23 @@ static int add_qube(
     return 0;
 }
 
+static int check_dispvms(const struct conf_qubes *q, struct err *err)
+{
+    for (size_t i = 0; i < q->count; i++) {
+        const struct conf_qube *c = &q->qubes[i], *t;
+
+        if (!*c->default_dispvm)
+            continue;
+        t = conf_qube_find(q, span_str(c->default_dispvm));
+        if (!t || !t->template_for_dispvms)
+            return err_set(err, ERR_SYNTAX,
+                    "qubes.d/%s.conf: default-dispvm: %s is no template of "
+                    "disposables",
+                    c->name, c->default_dispvm);
+    }
+    return 0;
+}
+
 int conf_qubes_parse(
         struct span bundle, struct conf_qubes *ret, struct err *err)
 {
@@ -312,6 +357,8 @@ int conf_qubes_parse(
         return err_set(err, ERR_MEMORY, "qubes.d");
     while (rc == 0 && bundle_next(&it, &f))
         rc = add_qube(&q, &f, err);
+    if (rc == 0)
+        rc = check_dispvms(&q, err);
     if (rc < 0) {
         conf_qubes_fini(&q);
         return rc;

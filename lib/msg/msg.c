@@ -55,6 +55,11 @@ static const struct shape peer = {.n = 1, .field = {U8(msg_peer, role)}};
 
 static const struct shape named = {.n = 1, .field = {TEXT(msg_named, name)}};
 
+static const struct shape qube_start = {
+        .n = 2,
+        .field = {TEXT(msg_qube_start, name), TEXT(msg_qube_start, of)},
+};
+
 static const struct shape decide = {
         .n = 5,
         .field = {TEXT(msg_decide, source), TEXT(msg_decide, target),
@@ -206,7 +211,7 @@ static const struct type {
         [MSG_BUNDLE] = {"BUNDLE", &named, 1, false},
         [MSG_START] = {"START", &empty, 0, false},
         [MSG_READY] = {"READY", &empty, 0, false},
-        [MSG_QUBE_START] = {"QUBE_START", &named, 0, false},
+        [MSG_QUBE_START] = {"QUBE_START", &qube_start, 0, false},
         [MSG_QUBE_STARTED] = {"QUBE_STARTED", &named, 1, true},
         [MSG_QUBE_STOP] = {"QUBE_STOP", &named, 0, false},
         [MSG_QUBE_GONE] = {"QUBE_GONE", &named, 0, false},

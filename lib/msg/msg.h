@@ -42,13 +42,13 @@ enum msg_type {
     MSG_REFUSED = 2, /* struct msg_refused */
 
     /* qaird and a role, on the role's control link */
-    MSG_PEER = 16,       /* msg_peer + fd: a link to another role */
-    MSG_LISTEN = 17,     /* msg_named + fd: a listening socket */
-    MSG_HANDLE = 18,     /* msg_named + fd: an open folder, or the TPM */
-    MSG_BUNDLE = 19,     /* msg_named + sealed memfd: see bundle.h */
-    MSG_START = 20,      /* msg_empty: all has been handed over, serve */
-    MSG_READY = 21,      /* msg_empty: role serves */
-    MSG_QUBE_START = 22, /* calld -> qaird: msg_named; starts if not running */
+    MSG_PEER = 16,         /* msg_peer + fd: a link to another role */
+    MSG_LISTEN = 17,       /* msg_named + fd: a listening socket */
+    MSG_HANDLE = 18,       /* msg_named + fd: an open folder, or the TPM */
+    MSG_BUNDLE = 19,       /* msg_named + sealed memfd: see bundle.h */
+    MSG_START = 20,        /* msg_empty: all has been handed over, serve */
+    MSG_READY = 21,        /* msg_empty: role serves */
+    MSG_QUBE_START = 22,   /* calld -> qaird: msg_qube_start; a new one */
     MSG_QUBE_STARTED = 23, /* msg_named + fd: link to the qube's agent */
     MSG_QUBE_STOP = 24,    /* calld -> qaird: msg_named */
     MSG_QUBE_GONE = 25,    /* qaird -> calld: msg_named */
@@ -134,6 +134,11 @@ struct msg_named {
     struct span name;
 };
 
+struct msg_qube_start {
+    struct span name;
+    struct span of; /* qube that it is a disposable of; empty: it is itself */
+};
+
 struct msg_decide {
     struct span source;  /* qube name, or "@adminvm" for the local user */
     struct span target;  /* as asked for, may be empty or "@default" */
@@ -149,7 +154,11 @@ struct msg_decide_remote {
     struct span choice;   /* as above: the same envelope a second time */
 };
 
-enum msg_target_kind { MSG_TARGET_LOCAL = 1, MSG_TARGET_REMOTE = 2 };
+enum msg_target_kind {
+    MSG_TARGET_LOCAL = 1,
+    MSG_TARGET_REMOTE = 2,
+    MSG_TARGET_DISPOSABLE = 3, /* of this zone, made from the qube for it */
+};
 
 struct msg_decision {
     uint8_t allow; /* 0 or 1 */

@@ -63,6 +63,8 @@ int policy_system_new_from_conf(const struct conf_qubes *qubes,
                 .n_tags = split_list(q->tags, tags[i].tags),
                 .running = true,
                 .guivm = span_str(q->guivm),
+                .template_for_dispvms = q->template_for_dispvms,
+                .default_dispvm = span_str(q->default_dispvm),
                 .zone = span_str(q->zone),
                 .remote_name = span_str(q->remote_name)};
     }

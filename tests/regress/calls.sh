@@ -60,15 +60,20 @@ service test.Deaf 'echo out; sleep 0.2; exit 5'
 service test.Hang 'echo started; exec sleep 4321'
 service test.Key 'test -n "$QAIR_KEY_FD" && echo "has a key session"'
 service policy.Ask 'cat >/home/user/question; cat /home/user/answer'
+service test.Mark 'ls "$HOME"; touch "$HOME/mark"; hostname; exec cat'
 services='test.Echo test.Who test.Exit test.Die test.Flood test.Deaf test.Hang test.Key'
 printf 'type = AppVM\nservices = %s\nkeys = release\n' "$services" >zone/qubes.d/store.conf
-printf 'type = AppVM\n' >zone/qubes.d/work.conf
+printf 'type = AppVM\ndefault-dispvm = mill\n' >zone/qubes.d/work.conf
+printf 'type = AppVM\nservices = test.Mark\ntemplate-for-dispvms = yes\n' >zone/qubes.d/mill.conf
 printf 'type = AppVM\nguivm = screen\n' >zone/qubes.d/other.conf
 printf 'type = AppVM\nservices = policy.Ask\n' >zone/qubes.d/screen.conf
 printf 'type = RemoteVM\nzone = far\nremote-name = x\n' >zone/qubes.d/far-x.conf
 cat >zone/policy.d/30-test.policy <<'END'
 test.Who    +no  @anyvm     store  deny
 test.Hang   *    work       store  allow
+test.Mark   *    work       @dispvm  allow
+test.Mark   *    work       store  allow target=@dispvm:mill
+test.Mark   +no  work       @dispvm:mill  allow autostart=no
 test.Who    +ask work       @default  ask default_target=store
 test.Who    +ask work       other  ask
 test.Who    +gui other      @default  ask default_target=store
@@ -140,6 +145,32 @@ recorded() { # WORDS: how many records have them
     grep -aoh '"payload":"[^"]*"' -r zone/log/tile | cut -d'"' -f4 |
         while read -r p; do base64 -d <<<"$p"; echo; done | grep -c "$1"
 }
+
+# ---- disposables -------------------------------------------------------
+
+disposable() { grep -q '"name":"disp' zone/run/status.json; }
+until_it() { # COMMAND...: waits for it; says ok
+    for _ in $(seq 200); do
+        "$@" && { echo ok; return; }
+        sleep 0.05
+    done
+}
+none() { ! disposable; }
+mkfifo hold
+qube work -- qrexec-client-vm @dispvm test.Mark <hold >first &
+exec 5>hold
+is "a disposable runs during its call" ok "$(until_it disposable)"
+exec 5>&-
+is "and is gone after it" ok "$(until_it none)"
+is "each is fresh and has a name of its own" "disp disp differ" \
+    "$(qube work -- qrexec-client-vm @dispvm test.Mark </dev/null >second
+    cat first second | tr -d 0-9 | xargs) $(cmp -s first second || echo differ)"
+is "a rule may lead to one" "rc=0" \
+    "$(run qube work -- qrexec-client-vm store test.Mark </dev/null | tail -n 1)"
+is "not with autostart=no" "rc=126" \
+    "$(run qube work -- qrexec-client-vm @dispvm:mill test.Mark+no </dev/null | tail -n 1)"
+is "nor of a qube that is no template" "rc=126" \
+    "$(run qube work -- qrexec-client-vm @dispvm:store test.Mark </dev/null | tail -n 1)"
 
 # ---- a person is asked -------------------------------------------------
 

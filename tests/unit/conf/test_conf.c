@@ -253,6 +253,12 @@ static void test_qube_refusals(void **state)
             {"a.conf", "type = AppVM\nkeys = a a", "'a' twice"},
             {"a.conf", "type = AppVM\nservices = a/../b", "bad word"},
             {"a.conf", "type = AppVM\nautostart = true", "neither yes nor no"},
+            {"a.conf", "type = AppVM\ntemplate-for-dispvms = 1", "neither yes"},
+            {"a.conf",
+                    "type = RemoteVM\nzone = b\nremote-name = c\n"
+                    "template-for-dispvms = yes",
+                    "for an AppVM of this zone"},
+            {"a.conf", "type = AppVM\ndefault-dispvm = @dispvm", "not a name"},
             {"a.conf", "type = AppVM\nrun = sh", "unknown key 'run'"},
             {"a.conf", "type = AppVM\nhost = xen", "not 'qubes'"},
             {"a.conf", "type = AppVM\nhost = qubes\nkeys = k", "host's matter"},

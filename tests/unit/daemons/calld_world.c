@@ -199,14 +199,18 @@ void agent_hear_type(struct agent *a, struct qrexec_msg *ret, uint32_t type)
                 qrexec_type_name(type));
 }
 
-struct agent world_start_qube(struct world *w, const char *name)
+struct agent world_start_qube_of(
+        struct world *w, const char *name, const char *of)
 {
-    struct msg_named named = {.name = span_str(name)};
+    struct msg_named named;
     struct agent a;
     int fds[2];
 
     world_hear(w, w->d.control, MSG_QUBE_START);
-    assert_true(span_eq_str(w->m.named.name, name));
+    if (name)
+        assert_true(span_eq_str(w->m.start.name, name));
+    named.name = w->m.start.name;
+    assert_true(span_eq_str(w->m.start.of, of));
     assert_int_equal(
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     driver_put(w->d.control, MSG_QUBE_STARTED, w->id, &named, &fds[1], 1);
@@ -214,6 +218,11 @@ struct agent world_start_qube(struct world *w, const char *name)
     a.l = link_new_unix(fds[0], QREXEC_MSG_MAX, 1 << 21);
     assert_non_null(a.l);
     return a;
+}
+
+struct agent world_start_qube(struct world *w, const char *name)
+{
+    return world_start_qube_of(w, name, "");
 }
 
 void agent_greet(struct agent *a)

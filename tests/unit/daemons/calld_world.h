@@ -23,6 +23,7 @@ union body {
     struct msg_envelope envelope;
     struct msg_key_session key_session;
     struct msg_named named;
+    struct msg_qube_start start;
     struct msg_open open;
     struct msg_refused refused;
 };
@@ -84,6 +85,9 @@ void agent_hear_refused(struct agent *a, const char *ident, const char *where,
         const char *reason);
 /* Answers calld's request to start a qube; not yet the hello. */
 struct agent world_start_qube(struct world *w, const char *name);
+/* One of whatever name (NULL) that is made from `of`; it stays in w->m. */
+struct agent world_start_qube_of(
+        struct world *w, const char *name, const char *of);
 /* The qube `work`, running: every test of calls from a qube begins so. */
 struct agent world_work_qube(struct world *w);
 

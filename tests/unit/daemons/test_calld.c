@@ -470,6 +470,114 @@ static void run_is_recorded_first(void **state)
     (void)close(fd);
 }
 
+/* work calls a new disposable of signer; its agent, which has said hello. */
+static struct agent call_disposable(
+        struct world *w, struct agent *a, char name[static 32])
+{
+    struct msg_decision yes =
+            world_allowed(MSG_TARGET_DISPOSABLE, "work", "", "signer");
+    struct statement doc;
+    struct agent b;
+
+    agent_trigger(a, "", "@dispvm", "qair.Sign+release", "SOCKET2");
+    world_hear(w, w->policyd, MSG_DECIDE);
+    world_decide(w, &yes);
+    assert_true(span_eq_str(
+            world_hear_decision(w, &doc).target_qube, "@dispvm:signer"));
+    statement_fini(&doc);
+    world_appended(w, 9);
+    b = world_start_qube_of(w, NULL, "signer");
+    (void)snprintf(name, 32, "%.*s", (int)w->m.start.name.len,
+            (const char *)w->m.start.name.ptr);
+    assert_memory_equal(name, "disp", 4);
+    agent_greet(&b);
+    return b;
+}
+
+static void hear_stop(struct world *w, const char *name)
+{
+    world_hear(w, w->d.control, MSG_QUBE_STOP);
+    assert_true(span_eq_str(w->m.named.name, name));
+}
+
+static void disposable_lives_for_its_call(void **state)
+{
+    static const struct qrexec_msg ended = {
+            .type = QREXEC_CONNECTION_TERMINATED, .port = 513};
+    struct world *w = *state;
+    struct agent a, b;
+    struct qrexec_msg m;
+    char name[32], former[32] = "";
+    int near;
+
+    world_skip_checkpoint(w);
+    a = world_work_qube(w);
+    for (int i = 0; i < 3; i++) {
+        b = call_disposable(w, &a, name);
+        assert_string_not_equal(name, former);
+        memcpy(former, name, sizeof(former));
+        world_hear(w, w->keyd, MSG_KEY_SESSION);
+        assert_true(span_eq_str(w->m.key_session.keys, "release"));
+        assert_true(span_eq_str(w->m.key_session.qube, name));
+        ipc_fds_close(&w->fds);
+        if (i == 0) { /* it never began */
+            world_refuse(w, w->keyd, "keyd", "not approved");
+            world_hear(w, w->logd, MSG_APPEND);
+            world_appended(w, 9);
+            agent_hear_type(&a, &m, QREXEC_SERVICE_REFUSED);
+            hear_stop(w, name);
+            link_free(b.l);
+            continue;
+        }
+        world_ok(w, w->keyd);
+        agent_hear_type(&b, &m, QREXEC_EXEC_CMDLINE);
+        agent_hear_type(&a, &m, QREXEC_SERVICE_CONNECT);
+        near = link_take_fd(a.l);
+        if (i == 1) /* its service ended */
+            agent_say(&b, &ended, NULL, 0);
+        else /* its caller went away */
+            (void)shutdown(near, SHUT_RDWR);
+        hear_stop(w, name);
+        (void)close(near);
+        link_free(b.l);
+    }
+    link_free(a.l);
+}
+
+static void rule_without_autostart_starts_nothing(void **state)
+{
+    static const struct {
+        uint8_t kind;
+        const char *reason;
+    } rows[] = {
+            {MSG_TARGET_LOCAL,
+                    "signer does not run, and the rule says autostart=no"},
+            {MSG_TARGET_DISPOSABLE, "a disposable never runs yet, and the rule "
+                                    "says autostart=no"},
+    };
+    struct world *w = *state;
+    struct agent a;
+
+    world_skip_checkpoint(w);
+    a = world_work_qube(w);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct msg_decision yes =
+                world_allowed(rows[i].kind, "work", "", "signer");
+
+        yes.autostart = 0;
+        agent_trigger(&a, "", "signer", "qair.Sign+release", "SOCKET2");
+        world_hear(w, w->policyd, MSG_DECIDE);
+        world_decide(w, &yes);
+        world_hear(w, w->logd, MSG_APPEND);
+        world_appended(w, 9);
+        world_hear(w, w->logd, MSG_APPEND);
+        world_appended(w, 10);
+        agent_hear_refused(&a, "SOCKET2", "zone server", rows[i].reason);
+        assert_true(driver_is_silent(w->d.control, 50));
+    }
+    link_free(a.l);
+}
+
 static void status_names_running_qubes(void **state)
 {
     struct world *w = *state;
@@ -510,6 +618,8 @@ int main(int argc, char **argv)
             CASE(user_with_a_colon_runs_nothing),
             CASE(run_is_recorded_first),
             CASE(status_names_running_qubes),
+            CASE(disposable_lives_for_its_call),
+            CASE(rule_without_autostart_starts_nothing),
     };
 
     if (argc != 2)
