@@ -129,7 +129,7 @@ host_policy() {
         --eval-socket-path "$dir/eval.sock" --gui-socket-path "$dir/gui.sock" \
         --qubesd-socket "$dir/qubesd.sock" \
         --qubesd-internal-socket "$dir/qubesd.internal.sock" \
-        --qrexec-client /bin/false --rpc-path "$dir/rpc" --stderr 2>> log &
+        --qrexec-client "${qrexec_client:-/bin/false}" --rpc-path "$dir/rpc" --stderr 2>> log &
     pid_of[policy]=$!
     wait_for policy_ready
 }
