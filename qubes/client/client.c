@@ -2,7 +2,7 @@
 /*
  * qrexec-client: dom0 calls a qube through the qube's daemon, or answers a
  * request that waits there (-c).  The command line is upstream's; what goes
- * over the daemon's socket is in docs/proto/qrexec.md, section 6.
+ * over the daemon's socket is in docs/proto/qrexec.md, section 8.
  */
 #include "admin.h"
 #include "callee.h"
@@ -23,7 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOGUI "nogui:"
+#define NOGUI   "nogui:"
+#define CUT_OFF 255 /* as upstream: no exit code came */
 
 static struct options o;
 
@@ -249,7 +250,9 @@ static _Noreturn void carry(struct link_port *port)
     while (child && waitpid(child, NULL, 0) < 0 && errno == EINTR) {
     }
     if (r)
-        die("%s", err.msg);
+        (void)fprintf(stderr, "qrexec-client: %s\n", err.msg);
+    if (r)
+        leave(r == ERR_PEER ? CUT_OFF : QREXEC_EXIT_TROUBLE);
     leave(o.no_exit_code ? 0 : code & 0xff);
 }
 

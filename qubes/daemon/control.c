@@ -2,6 +2,8 @@
 /* The vchan to the qube's agent: everything that comes from it is hostile. */
 #include "daemon.h"
 
+#include "trigger.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <time.h>
@@ -135,95 +137,34 @@ static void on_terminated(struct daemon *d, struct wire_reader body)
         client_drop(owner);
 }
 
-/* Text of a field of fixed size: what follows the first NUL is dropped. */
-static struct span field(struct span bytes)
+static void on_trigger(struct daemon *d, uint32_t type, struct wire_reader body)
 {
-    const uint8_t *end = memchr(bytes.ptr, 0, bytes.len);
+    struct trigger t;
+    struct err err;
+    int r = trigger_parse(type, SPAN(body.ptr, body.left), &t, &err);
 
-    return SPAN(bytes.ptr, end ? (size_t)(end - bytes.ptr) : bytes.len - 1);
-}
-
-/* An ident is echoed, so that it must be what it seems. */
-static bool ident_text(struct span bytes, struct span *ret)
-{
-    struct span text = field(bytes);
-
-    for (size_t i = text.len; i < bytes.len; i++) {
-        if (bytes.ptr[i])
-            return false;
-    }
-    *ret = text;
-    return true;
-}
-
-/* name is the service, with its final NUL where the message has one. */
-static void trigger(struct daemon *d, struct span source, struct span target,
-        struct span ident, struct span service)
-{
-    struct qrexec_msg m = {.source = field(source), .target = field(target)};
-    struct qrexec_request asked;
-    struct err err = {0};
-    int r = 0;
-
-    if (!ident_text(ident, &m.ident))
-        r = err_set(&err, ERR_SYNTAX, "malformed request identifier");
-    else if (service.ptr[service.len - 1])
-        r = err_set(&err, ERR_SYNTAX, "the service does not end with a NUL");
-    m.service = SPAN(service.ptr, service.len - 1);
-    if (!r)
-        r = qrexec_request_check(&m, &asked, &err);
     if (r) {
         daemon_log_qube(d, "request refused: %s", err.msg);
-        control_refuse(d, ident.ptr);
+        control_refuse(d, t.ident);
         return;
     }
-    request_new(
-            d, ident.ptr, &asked, !memchr(m.service.ptr, '+', m.service.len));
+    request_new(d, t.ident, &t.asked, t.bare);
 }
 
-static const uint8_t nothing[QREXEC_NAME_SIZE];
-
-/* The fields of a body; its length has been checked. */
-static void on_trigger2(struct daemon *d, struct wire_reader r)
+static void on_trigger2(struct daemon *d, struct wire_reader body)
 {
-    uint8_t service[QREXEC_NAME_SIZE + 1] = {0};
-    struct span name;
-    struct span target;
-    struct span ident;
-
-    if (!wire_get_span(&r, QREXEC_NAME_SIZE, &name) ||
-            !wire_get_span(&r, 32, &target) ||
-            !wire_get_span(&r, QREXEC_IDENT_SIZE, &ident))
-        return;
-    name = field(name);
-    memcpy(service, name.ptr, name.len);
-    trigger(d, SPAN_OF(nothing), target, ident, SPAN(service, name.len + 1));
+    on_trigger(d, QREXEC_TRIGGER_SERVICE, body);
 }
 
-static void on_trigger3(struct daemon *d, struct wire_reader r)
+static void on_trigger3(struct daemon *d, struct wire_reader body)
 {
-    struct span target;
-    struct span ident;
-
-    if (wire_get_span(&r, QREXEC_NAME_SIZE, &target) &&
-            wire_get_span(&r, QREXEC_IDENT_SIZE, &ident))
-        trigger(d, SPAN_OF(nothing), target, ident, SPAN(r.ptr, r.left));
+    on_trigger(d, QREXEC_TRIGGER_SERVICE3, body);
 }
 
-static void on_trigger4(struct daemon *d, struct wire_reader r)
+static void on_trigger4(struct daemon *d, struct wire_reader body)
 {
-    struct span source;
-    struct span target;
-    struct span ident;
-
-    if (wire_get_span(&r, QREXEC_NAME_SIZE, &source) &&
-            wire_get_span(&r, QREXEC_NAME_SIZE, &target) &&
-            wire_get_span(&r, QREXEC_IDENT_SIZE, &ident))
-        trigger(d, source, target, ident, SPAN(r.ptr, r.left));
+    on_trigger(d, QREXEC_TRIGGER_SERVICE4, body);
 }
-
-#define TRIGGER3 (QREXEC_NAME_SIZE + QREXEC_IDENT_SIZE)
-#define SERVICE  65000u /* upstream's MAX_SERVICE_NAME_LEN */
 
 static const struct permit {
     uint32_t type;
@@ -232,12 +173,12 @@ static const struct permit {
     void (*handler)(struct daemon *d, struct wire_reader body);
 } permits[] = {
         {QREXEC_HELLO, 0, QREXEC_VERSION, 4, 4, on_hello},
-        {QREXEC_TRIGGER_SERVICE, 2, 2, 128, 128, on_trigger2},
-        {QREXEC_TRIGGER_SERVICE3, 3, QREXEC_VERSION, TRIGGER3 + 1,
-                TRIGGER3 + SERVICE, on_trigger3},
-        {QREXEC_TRIGGER_SERVICE4, 4, QREXEC_VERSION,
-                QREXEC_NAME_SIZE + TRIGGER3 + 1,
-                QREXEC_NAME_SIZE + TRIGGER3 + SERVICE, on_trigger4},
+        {QREXEC_TRIGGER_SERVICE, 2, 2, TRIGGER2_SIZE, TRIGGER2_SIZE,
+                on_trigger2},
+        {QREXEC_TRIGGER_SERVICE3, 3, QREXEC_VERSION, TRIGGER3_MIN, TRIGGER3_MAX,
+                on_trigger3},
+        {QREXEC_TRIGGER_SERVICE4, 4, QREXEC_VERSION, TRIGGER4_MIN, TRIGGER4_MAX,
+                on_trigger4},
         {QREXEC_CONNECTION_TERMINATED, 2, QREXEC_VERSION, 8, 8, on_terminated},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What goes over a daemon's socket (docs/proto/qrexec.md, section 6), without
+ * What goes over a daemon's socket (docs/proto/qrexec.md, section 8), without
  * I/O: the client's side of it, and what both sides need.
  *
  *     daemon   HELLO(3)
