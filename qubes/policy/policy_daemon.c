@@ -248,19 +248,22 @@ static int open_socket(const char *path, int *ret, struct err *err)
     return 0;
 }
 
+/* dom0 decides also where qubes cannot ask beforehand. */
 static int open_sockets(
         struct server *s, const struct options *o, struct err *err)
 {
-    int r = 0;
-
-    for (size_t i = 0; i < ARRAY_LEN(o->sockets) && r == 0; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(o->sockets); i++) {
         int fd = -1;
+        int r = open_socket(o->sockets[i], &fd, err);
 
-        r = open_socket(o->sockets[i], &fd, err);
         if (r == 0)
             r = server_listen(s, (enum server_kind)i, fd, err);
+        if (r < 0 && i == SERVER_POLICY)
+            return r;
+        if (r < 0)
+            journal_note(LOG_ERR, "%s: qubes cannot ask there", err->msg);
     }
-    return r;
+    return 0;
 }
 
 /* ---- the process -------------------------------------------------------- */

@@ -521,6 +521,15 @@ ok 'the others are' is_exactly 'result=allow'
 kill "$daemon_pid"
 wait "$daemon_pid"
 : > "$dir/log"
+launch=()
+start --eval-socket-path "$dir/nowhere/eval.sock"
+check 'dom0 decides also where EvalSimple cannot be served' 'target=vault' work vault s.Allow
+ok 'and says so' logged 'nowhere/eval.sock.*: qubes cannot ask there'
+"$daemon" --socket-path "$dir/nowhere/policy.sock" --policy-path "$dir/etc/policy.d" --stderr > "$dir/answer" 2>&1
+ok 'without the policy socket there is no daemon' [ $? -eq 1 ]
+kill "$daemon_pid"
+wait "$daemon_pid"
+: > "$dir/log"
 launch=(bash -c 'ulimit -n 40; exec "$@"' --)
 start
 exec 3> >(exec "$usock" --silent 60 "$dir/policy.sock" > "$dir/silent.out")
