@@ -12,7 +12,7 @@
  *   dispvm.c  qubes that are made for one call
  *   share.c   how much of the zone one source may hold
  *   list.c    what `qair call list` shows
- *   qube.c    links to the agents of running qubes
+ *   qube.c, qube_hear.c, qube_exec.c   links to the agents of running qubes
  *   host.c    qubes of the Qubes host whose relay this zone is
  *   record.c  what calld has the log say
  *
