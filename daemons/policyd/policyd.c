@@ -213,11 +213,12 @@ static int reload(struct role *r, const char *bundle, struct err *err)
         int (*load)(struct policyd *p, struct err *err);
     } loads[] = {
             {"policy", reload_rules},
-            {"qubes", reload_rules},
             {"pack", load_pack},
             {"conf", load_pack},
     };
 
+    /* qaird sends qubes before policy, and they count together: in between
+     * neither is put to the other's former self. */
     for (size_t i = 0; i < ARRAY_LEN(loads); i++) {
         if (strcmp(bundle, loads[i].name) == 0)
             return loads[i].load(role_user(r), err);

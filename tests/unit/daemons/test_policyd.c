@@ -269,6 +269,52 @@ static void test_broken_qubes_deny(void **state)
     world_free(w);
 }
 
+/* Waits for policyd's word that it has another policy. */
+static void hear_changed(struct world *w)
+{
+    uint32_t id;
+
+    assert_int_equal(
+            driver_get(w->calld, &w->m, NULL, &id), MSG_POLICY_CHANGED);
+    assert_int_equal(id, 0);
+}
+
+static void test_policy_is_replaced_as_a_whole(void **state)
+{
+    struct world *w = world_new("* * * * deny\n", true);
+    const struct msg_decision *m;
+    uint8_t former[MSG_DIGEST];
+
+    (void)state;
+    m = ask_local(w, "signer", "far", "s.Local");
+    assert_int_equal(m->allow, 0);
+    memcpy(former, m->policy, sizeof(former));
+
+    /* Qubes alone change nothing yet: they go with the policy to come. */
+    put_file(&w->d, "qubes", "one.conf", "type = AppVM\n");
+    assert_true(driver_is_silent(w->calld, 200));
+    m = ask_local(w, "signer", "far", "s.Local");
+    assert_true(says(m, "denied by t.policy:1"));
+    put_file(&w->d, "policy", "t.policy", "* * one one allow\n");
+    hear_changed(w);
+    m = ask_local(w, "signer", "far", "s.Local");
+    assert_int_equal(m->allow, 0);
+    assert_memory_not_equal(m->policy, former, sizeof(former));
+
+    /* One with an error is the one that was measured: it denies. */
+    put_file(&w->d, "policy", "t.policy", "* * * * allow\n* *\n");
+    hear_changed(w);
+    m = ask_local(w, "one", "one", "s.Local");
+    assert_int_equal(m->allow, 0);
+    assert_true(says(m, "t.policy:2"));
+
+    put_bundle(&w->d, "qubes", buf_span(&f.qubes_bundle));
+    put_file(&w->d, "policy", "t.policy", "* * * * allow\n");
+    hear_changed(w);
+    assert_int_equal(ask_local(w, "signer", "far", "s.Local")->allow, 1);
+    world_free(w);
+}
+
 static void test_without_a_pack_only_local_calls(void **state)
 {
     struct world *w = world_new(NULL, false);
@@ -334,6 +380,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_replay_over_a_restart),
             cmocka_unit_test(test_broken_policy_denies_with_its_line),
             cmocka_unit_test(test_broken_qubes_deny),
+            cmocka_unit_test(test_policy_is_replaced_as_a_whole),
             cmocka_unit_test(test_without_a_pack_only_local_calls),
             cmocka_unit_test(test_pack_of_another_owner_is_not_used),
             cmocka_unit_test(test_what_calld_may_not_say_ends_the_process),
