@@ -112,7 +112,7 @@ static unsigned calls_of(
 {
     uint64_t number = source_number(source);
     const struct call *c;
-    unsigned n = conn_calls_to(d, zone, number);
+    unsigned n = limit_calls_to(d, zone, number);
 
     TAILQ_FOREACH (c, &d->calls, entry)
         n += c->conn == 0 && c->source == number && span_eq_str(zone, c->zone);
@@ -296,7 +296,7 @@ void call_incoming(
     struct ask *a;
     int fds[2];
 
-    if (conn_limit(c, limit)) {
+    if (limit_is_broken(c, limit)) {
         refuse_incoming(c, stream, limit);
         record_limit(c, limit);
         return;

@@ -44,61 +44,10 @@ static void conn_free(struct conn *c)
 
 /* ---- what the channel asks for --------------------------------------- */
 
-/* Another accepted channel of the same proved zone. */
-static bool is_former(const struct conn *o, const struct conn *c)
+bool conn_is_former(const struct conn *o, const struct conn *c)
 {
     return o != c && o->known && !o->closed && o->peer == NULL &&
            strcmp(channel_peer(o->ch), channel_peer(c->ch)) == 0;
-}
-
-static unsigned accepted_from(const struct netd *d, const char *zone)
-{
-    const struct conn *c;
-    unsigned n = 0;
-
-    TAILQ_FOREACH (c, &d->conns, entry)
-        n += c->known && !c->closed && c->peer == NULL &&
-             strcmp(channel_peer(c->ch), zone) == 0;
-    return n;
-}
-
-unsigned conn_calls_to(const struct netd *d, struct span zone, uint64_t source)
-{
-    const struct conn *c;
-    unsigned n = 0;
-
-    TAILQ_FOREACH (c, &d->conns, entry) {
-        if (!c->closed && c->peer != NULL && span_eq_str(zone, c->peer->zone))
-            n += channel_calls(c->ch, source);
-    }
-    return n;
-}
-
-bool conn_limit(const struct conn *c, char ret[static NETD_TEXT_MAX])
-{
-    const struct conn *o;
-    struct channel_status st;
-    uint64_t held = 0;
-    unsigned calls = 0;
-
-    TAILQ_FOREACH (o, &c->d->conns, entry) {
-        if (!is_former(o, c) && o != c)
-            continue;
-        channel_status(o->ch, &st);
-        calls += st.streams;
-        held += st.held;
-    }
-    if (calls > NETD_PEER_CALLS_MAX)
-        (void)snprintf(ret, NETD_TEXT_MAX,
-                "limit: %d calls in flight of zone %s", NETD_PEER_CALLS_MAX,
-                channel_peer(c->ch));
-    else if (held > NETD_PEER_HELD_MAX)
-        (void)snprintf(ret, NETD_TEXT_MAX,
-                "limit: %u MiB of zone %s that nobody has read",
-                NETD_PEER_HELD_MAX >> 20, channel_peer(c->ch));
-    else
-        return false;
-    return true;
 }
 
 /* Nothing is closed that is alive: calls may still be on their way there, as
@@ -110,7 +59,7 @@ void conn_probe_former(struct conn *c)
     struct conn *o;
 
     TAILQ_FOREACH (o, &c->d->conns, entry) {
-        if (is_former(o, c))
+        if (conn_is_former(o, c))
             channel_probe(o->ch, &now);
     }
 }
@@ -146,8 +95,8 @@ static bool admitted(struct conn *c)
     c->known = true;
     if (first && c->peer == NULL) {
         c->d->n_strangers--;
-        if (why == NULL &&
-                accepted_from(c->d, channel_peer(c->ch)) > NETD_PER_PEER_MAX) {
+        if (why == NULL && limit_channels_of(c->d, channel_peer(c->ch)) >
+                                   NETD_PER_PEER_MAX) {
             code = ERR_LIMIT;
             why = "zone has too many channels";
         } else if (why == NULL && dial_is_barred(c->d, channel_peer(c->ch))) {

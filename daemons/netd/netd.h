@@ -6,6 +6,7 @@
  *   cert.c      the channel key, its certificate, the channel context
  *   listen.c    connections of strangers, and how many
  *   conn.c      channels: sockets, events, who may have one
+ *   limit.c     how much of this process one zone or qube may have
  *   attest.c    attestation by keyd and attestd
  *   dial.c      channels that calls wait for
  *   call.c      MSG_OPEN and MSG_INCOMING
@@ -209,12 +210,20 @@ void conn_check_pack(struct netd *d);
 /* All of them: this zone cannot prove itself any more. */
 void conn_end_all(struct netd *d, const char *where, const char *reason);
 void conn_tick(struct netd *d);
-/* Calls of this zone's source in flight to that zone, on any channel. */
-unsigned conn_calls_to(const struct netd *d, struct span zone, uint64_t source);
-/* The limit that the newest call of c's peer breaks; false: none. */
-bool conn_limit(const struct conn *c, char ret[static NETD_TEXT_MAX]);
+/* Another accepted channel of the zone that proved itself on c. */
+bool conn_is_former(const struct conn *o, const struct conn *c);
 /* A channel that the zone dialled is open: is each former one still alive? */
 void conn_probe_former(struct conn *c);
+
+/* ---- limit.c --------------------------------------------------------- */
+
+/* Accepted channels of the zone. */
+unsigned limit_channels_of(const struct netd *d, const char *zone);
+/* Calls of this zone's source in flight to that zone, on any channel. */
+unsigned limit_calls_to(
+        const struct netd *d, struct span zone, uint64_t source);
+/* Does the newest call of c's peer break a limit, and which? */
+bool limit_is_broken(const struct conn *c, char ret[static NETD_TEXT_MAX]);
 
 /* ---- attest.c -------------------------------------------------------- */
 

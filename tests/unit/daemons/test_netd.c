@@ -365,6 +365,32 @@ static void call_in_flight_is_not_sent_twice(void **state)
     world_free(w);
 }
 
+static void call_that_is_not_answered_ends_with_its_deadline(void **state)
+{
+    struct world *w = world_new(300);
+    char byte;
+    (void)state;
+
+    w->server.hold_calls = true;
+    w->deadline_s = 3;
+    int fd = world_call(w, "server", "envelope");
+    world_serve_until(w, &w->server.incoming, 1);
+    assert_int_equal(w->thin.answers, 0);
+    world_serve_until(w, &w->thin.answers, 1);
+    assert_int_equal(w->thin.answer, MSG_REFUSED);
+    assert_non_null(strstr(w->thin.reason, "did not answer in time"));
+    assert_int_equal(read(fd, &byte, 1), 0);
+    (void)close(fd);
+    /* The channel has nothing against it. */
+    w->server.hold_calls = false;
+    fd = world_call(w, "server", "envelope");
+    world_serve_until(w, &w->thin.answers, 2);
+    assert_int_equal(w->thin.answer, MSG_OK);
+    assert_int_equal(w->thin.records[STATEMENT_CHANNEL_OPENED], 1);
+    (void)close(fd);
+    world_free(w);
+}
+
 static void one_qube_cannot_take_all_calls_to_a_zone(void **state)
 {
     struct world *w = world_new(300);
@@ -506,6 +532,7 @@ int main(int argc, char **argv)
                     call_to_a_peer_that_is_not_there_ends_with_its_deadline),
             cmocka_unit_test(call_waits_for_a_peer_that_comes_back),
             cmocka_unit_test(call_in_flight_is_not_sent_twice),
+            cmocka_unit_test(call_that_is_not_answered_ends_with_its_deadline),
             cmocka_unit_test(one_qube_cannot_take_all_calls_to_a_zone),
             cmocka_unit_test(strangers_do_not_hold_back_the_zone),
             cmocka_unit_test(dead_attestd_does_not_hang_the_caller),
