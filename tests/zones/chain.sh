@@ -48,6 +48,7 @@ service gateway test.Who 'echo "$QREXEC_REMOTE_DOMAIN at the door"'
 cat >gateway/policy.d/30-t.policy <<'END'
 test.Who      * thin-work door          allow
 test.Redirect * thin-work door          allow target=server-signer
+test.Ask      * thin-work door          ask target=server-signer
 qair.Sign     * thin-work door          allow target=server-signer
 *             * thin-mail server-signer deny
 test.Secret   * thin-work @anyvm        deny
@@ -57,11 +58,12 @@ END
 remote server gateway-work gateway thin-work
 remote server thin-direct thin work
 qube server signer 'type = AppVM' 'keys = release' \
-    'services = test.Who test.Cat test.Exit test.Redirect test.Only qair.Sign'
+    'services = test.Who test.Cat test.Exit test.Redirect test.Ask test.Only qair.Sign'
 qube server builder 'type = AppVM' 'keys = release' 'services = qair.Sign'
 cp "$top/examples/two-zones/server/services/qair.Sign" server/services/
 service server test.Who 'echo "$QREXEC_REMOTE_DOMAIN"'
 service server test.Redirect 'echo "$QREXEC_REMOTE_DOMAIN over the door"'
+service server test.Ask 'echo "$QREXEC_REMOTE_DOMAIN was let through"'
 service server test.Cat 'exec cat'
 service server test.Exit 'exit "$1"'
 cat >server/policy.d/30-t.policy <<'END'
@@ -110,6 +112,23 @@ ok "the gateway's own qube takes what its policy does not send on" \
     says "thin-work at the door" call work door test.Who
 ok "a redirect by the gateway's policy leads to the server" \
     says "gateway-work over the door" call work door test.Redirect
+
+asking() {
+    id=$(qair -z gateway call list | awk '/ asking /{print $1}')
+    [ -n "$id" ]
+}
+let_through() {
+    call work door test.Ask >asked 2>&1 </dev/null &
+    local c=$!
+    wait_until 20 asking || echo "nothing asks"
+    asking && qair -z gateway call allow "$id" server-signer
+    wait "$c" && grep -qx 'gateway-work was let through' asked || {
+        cat asked
+        return 1
+    }
+}
+ok "the gateway's owner is asked, and the call goes on to the server" \
+    let_through
 
 head -c 3000000 /dev/urandom >data
 both_ways() {

@@ -41,7 +41,7 @@ done
 remote server thin-work thin work 'tags = trusted'
 remote server thin-mail thin mail
 printf '#!/bin/sh\necho "$QREXEC_REMOTE_DOMAIN calls $(cat /run/me 2>/dev/null)"\n' >server/services/test.Who
-for s in Redirect Default Tag Cold Down Local ByTag Swap; do
+for s in Redirect Default Tag Cold Down Local ByTag Swap Ask; do
     cp server/services/test.Who "server/services/test.$s"
 done
 chmod 755 server/services/*
@@ -49,6 +49,8 @@ cat >server/policy.d/30-t.policy <<'END'
 test.Local * work         first  allow
 test.ByTag * @tag:trusted first  allow
 test.Swap  * thin-work    first  allow target=second
+test.Ask   * thin-work    first  ask
+test.Ask   * thin-work    second ask
 test.ByTag * @anyvm       @anyvm deny
 test.Local * @anyvm       @anyvm deny
 test.Cold  * thin-work sleeper   allow
@@ -75,7 +77,7 @@ says() { # WANTED COMMAND...
 ok "names, both directions: the target's policy has its own name for the caller" \
     says "thin-work calls first" call one test.Who
 refuses "names: a remote qube does not get what a local one of its name may" \
-    "30-t.policy:5" call one test.Local
+    "30-t.policy:7" call one test.Local
 refuses "names: a qube that the target has no name for is no source (unknown source)" \
     "no RemoteVM" qair -z thin qube run stranger -- qrexec-client-vm one test.Who
 ok "redirect (10914): target= to another RemoteVM calls that one, by its own name" \
@@ -105,6 +107,25 @@ ok "and it does not run" cold
 run "qair -z server qube run sleeper -- sh -c 'echo sleeper >/run/me'"
 ok "autostart=no: one that runs is called" \
     says "thin-work calls sleeper" call cold test.Cold
+
+# asked ZONE ANSWER...: the id of the call that waits for the owner's answer.
+asking() { id=$(qair -z "$1" call list | awk '/ asking /{print $1}'); [ -n "$id" ]; }
+answer() { # ZONE ANSWER [TARGET]: to a call of work, whose words stand in said
+    local c rc=0
+    call one test.Ask >said 2>&1 </dev/null &
+    c=$!
+    wait_until 20 asking "$1" || echo "nothing asks"
+    asking "$1"
+    qair -z "$1" call "$2" "$id" "${@:3}"
+    wait "$c" || rc=$?
+    cat said
+    return "$rc"
+}
+chosen() { answer server allow second && grep -qx 'thin-work calls second' said; }
+ok "ask (10913): a call from a RemoteVM can be asked about, and the choice is called" \
+    chosen
+refuses "ask (10913): the owner of the target's zone says no" "zone server" \
+    answer server deny
 
 # The fallback of Qubes OS loses who is asking when its policy daemon is down.
 down() {
