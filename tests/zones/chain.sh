@@ -130,6 +130,24 @@ let_through() {
 ok "the gateway's owner is asked, and the call goes on to the server" \
     let_through
 
+killed() {
+    local c rc=0
+    mkfifo held
+    call work far test.Cat <held >cut 2>&1 &
+    c=$!
+    exec 9>held
+    echo alive >&9
+    wait_until 20 grep -q alive cut || return 1
+    id=$(qair -z gateway call list | awk '/ running /{print $1}')
+    qair -z gateway call kill "$id" || return 1
+    wait "$c" || rc=$?
+    exec 9>&-
+    [ "$rc" = 255 ] || { echo "exit code $rc"; cat cut; return 1; }
+    idle() { ! qair -z server call list | grep -q ' running '; }
+    wait_until 20 idle
+}
+ok "the gateway's owner ends a call that goes through, for both its ends" killed
+
 head -c 3000000 /dev/urandom >data
 both_ways() {
     call work far test.Cat <data >back && cmp data back
@@ -202,7 +220,7 @@ mkdir attack
 for p in "$build"/qair* "$build"/qrexec-client-vm; do
     [ ! -f "$p" ] || [ ! -x "$p" ] || cp "$p" attack/
 done
-cp "$build/tests/attack/qair-netd" attack/qair-netd
+run "cp $build/tests/attack/qair-netd attack/qair-netd"
 run "qair -z gateway zone stop"
 run "sed -i '/^programs/d' gateway/zone.conf && echo 'programs = $work/attack' >> gateway/zone.conf"
 run "qair -z gateway zone start"
