@@ -6,10 +6,12 @@
 #include "qrexec.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,7 +20,9 @@
 #define IDENT        "SOCKET REASON"
 #define REASON_MARK  UINT32_MAX
 #define CHUNK        65536
-#define OUT_MAX      ((size_t)2 * (CHUNK + QREXEC_HEADER_SIZE))
+/* As it was when the header was first published. */
+#define OPTIONS_SIZE_FIRST offsetof(struct qair_call_options, timeout_ms)
+#define OUT_MAX            ((size_t)2 * (CHUNK + QREXEC_HEADER_SIZE))
 
 /* One of the service's output streams: what came and was not read yet. */
 struct stream {
@@ -33,11 +37,20 @@ struct qair_call {
     struct link_port *port; /* where the data is awaited (vchan) */
     struct qrexec_data data;
     struct stream out, err;
+    int64_t until; /* of now_ms; 0: no end */
     bool input_ended;
     int exit_code;
     char where[QREXEC_REASON_MAX];
     char reason[QREXEC_REASON_MAX];
 };
+
+static int64_t now_ms(void)
+{
+    struct timespec t = {.tv_sec = 0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 
 /* ---- the end --------------------------------------------------------- */
 
@@ -62,8 +75,10 @@ static bool is_over(const struct qair_call *c)
 
 /* ---- the request ----------------------------------------------------- */
 
-static int connect_agent(const char *path, int *ret)
+static int connect_agent(const char *path, unsigned timeout_ms, int *ret)
 {
+    const struct timeval patience = {.tv_sec = timeout_ms / 1000,
+            .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     int fd, e;
 
@@ -73,7 +88,10 @@ static int connect_agent(const char *path, int *ret)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+    /* Zero is without end. */
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) <
+                    0 ||
+            connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
         e = -errno;
         (void)close(fd);
         return e;
@@ -109,7 +127,9 @@ static int start(struct qair_call *c, const char *target, const char *service,
 {
     int fd = -1, r;
 
-    r = connect_agent(o->agent ? o->agent : AGENT_SOCKET, &fd);
+    if (o->timeout_ms)
+        c->until = now_ms() + o->timeout_ms;
+    r = connect_agent(o->agent ? o->agent : AGENT_SOCKET, o->timeout_ms, &fd);
     if (r != 0)
         return r;
     c->link = link_new_unix(fd, 8 + QREXEC_REASON_MAX, QREXEC_MSG_MAX);
@@ -130,7 +150,8 @@ int qair_call_start(const char *target, const char *service,
     if (!target || !qrexec_is_service(span_str(service ? service : "")))
         return -EINVAL;
     /* A caller built against a later header may ask for what is not known. */
-    if (options && options->size > sizeof(o))
+    if (options &&
+            (options->size > sizeof(o) || options->size < OPTIONS_SIZE_FIRST))
         return -EINVAL;
     if (options)
         memcpy(&o, options, options->size);
@@ -294,7 +315,7 @@ static void take_stream(struct qair_call *c)
     }
 }
 
-enum qair_call_state qair_call_step(struct qair_call *c)
+static void take_and_give(struct qair_call *c)
 {
     struct err err;
     int sent, got;
@@ -302,13 +323,13 @@ enum qair_call_state qair_call_step(struct qair_call *c)
     if (c->port)
         await_peer(c);
     if (!c->link)
-        return c->state;
+        return;
     sent = link_flush(c->link, &err);
     got = link_recv(c->link, &err);
     if (c->state == QAIR_CALL_ASKING) {
         take_answer(c);
         if (c->state != QAIR_CALL_ASKING || c->port)
-            return c->state;
+            return;
     }
     if (c->state == QAIR_CALL_RUNNING)
         take_stream(c);
@@ -320,7 +341,23 @@ enum qair_call_state qair_call_step(struct qair_call *c)
         else
             lose(c, "the call's stream ended before the service did");
     }
+}
+
+enum qair_call_state qair_call_step(struct qair_call *c)
+{
+    take_and_give(c);
+    if (!is_over(c) && c->until != 0 && now_ms() >= c->until)
+        lose(c, "it was not over in time");
     return c->state;
+}
+
+int qair_call_left_ms(const struct qair_call *c)
+{
+    int64_t left = c->until - now_ms();
+
+    if (c->until == 0 || is_over(c))
+        return -1;
+    return left <= 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
 }
 
 int qair_call_fd(const struct qair_call *c)
@@ -349,12 +386,10 @@ static bool may_write(const struct qair_call *c)
            !(link_events(c->link) & POLLOUT);
 }
 
-static int64_t now_ms(void)
+/* The shorter of two, where a negative one is no bound. */
+static int sooner(int a, int b)
 {
-    struct timespec t = {.tv_sec = 0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return b < 0 || (a >= 0 && a < b) ? a : b;
 }
 
 int qair_call_wait(struct qair_call *c, int want_write, int timeout_ms)
@@ -363,17 +398,19 @@ int qair_call_wait(struct qair_call *c, int want_write, int timeout_ms)
 
     for (;;) {
         struct pollfd p;
-        int64_t left = until - now_ms();
+        int left = -1;
 
         (void)qair_call_step(c);
         if (is_over(c) || has_bytes(&c->out) || has_bytes(&c->err) ||
                 (want_write && may_write(c)))
             return 0;
+        if (timeout_ms >= 0)
+            left = (int)(until - now_ms());
         if (timeout_ms >= 0 && left <= 0)
             return -ETIMEDOUT;
         p = (struct pollfd){
                 .fd = qair_call_fd(c), .events = qair_call_events(c)};
-        if (poll(&p, 1, timeout_ms < 0 ? -1 : (int)left) < 0)
+        if (poll(&p, 1, sooner(left, qair_call_left_ms(c))) < 0)
             return -errno;
     }
 }

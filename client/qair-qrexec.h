@@ -6,7 +6,8 @@
  * Stable: handles are opaque, option structs carry their size and only grow,
  * names are never taken away within one soname.
  *
- * Nothing here blocks but qair_call_wait and qair_service_accept.  A handle is
+ * Nothing here blocks but qair_call_wait and qair_service_accept, and
+ * qair_call_start while the agent is too busy to take a request.  A handle is
  * one thread's at a time.  Functions that return int or ssize_t return a
  * negative errno value on failure.
  *
@@ -14,7 +15,8 @@
  * is the socket vchan ($VCHAN_DOMAIN, $VCHAN_SOCKET_DIR).
  *
  * Memory of a call is bounded (about 400 KiB), whatever the other side does:
- * what is not read stays in the stream and holds the service back.
+ * what is not read stays in the stream and holds the service back.  So read
+ * both streams, also of a service whose words on stderr do not matter.
  */
 #ifndef QAIR_QREXEC_H_PUBLIC
 #define QAIR_QREXEC_H_PUBLIC
@@ -32,9 +34,11 @@ extern "C" {
 struct qair_call;
 
 struct qair_call_options {
-    size_t size;        /* sizeof(struct qair_call_options) */
-    const char *agent;  /* the agent's socket; NULL: /run/qubes/qrexec-agent */
-    const char *source; /* relays alone: the qube that is spoken for */
+    size_t size;         /* sizeof(struct qair_call_options) */
+    const char *agent;   /* the agent's socket; NULL: /run/qubes/qrexec-agent */
+    const char *source;  /* relays alone: the qube that is spoken for */
+    unsigned timeout_ms; /* from now to the call's end; 0: as long as it takes.
+                            A call that is not over then is LOST */
 };
 
 enum qair_call_state {
@@ -53,8 +57,8 @@ enum qair_call_stream {
 /*
  * Asks for SERVICE or SERVICE+ARGUMENT of the target; "" or "@default" lets the
  * policy choose the target.  options: NULL for the defaults.
- * -ENOENT, -ECONNREFUSED: there is no agent here; -EINVAL, -ENAMETOOLONG;
- * -ENOMEM.
+ * -ENOENT, -ECONNREFUSED: there is no agent here; -EAGAIN: it is so busy that
+ * it took no request before the timeout; -EINVAL, -ENAMETOOLONG; -ENOMEM.
  */
 int qair_call_start(const char *target, const char *service,
         const struct qair_call_options *options, struct qair_call **ret);
@@ -64,6 +68,8 @@ void qair_call_free(struct qair_call *call);
 /* To be polled for; both may change with each step. */
 int qair_call_fd(const struct qair_call *call);
 short qair_call_events(const struct qair_call *call);
+/* How long to poll at most: to the end of the timeout; -1: there is none. */
+int qair_call_left_ms(const struct qair_call *call);
 /* Takes and gives what goes now, and says where the call stands. */
 enum qair_call_state qair_call_step(struct qair_call *call);
 /*

@@ -46,6 +46,8 @@ static int finish(struct qair_call *call)
 
 int main(int argc, char **argv)
 {
+    const struct qair_call_options options = {
+            .size = sizeof(options), .timeout_ms = PATIENCE_MS};
     struct qair_call *call;
     size_t sent = 0, len;
     int open = 1, code, r;
@@ -55,13 +57,13 @@ int main(int argc, char **argv)
         return 2;
     }
     len = strlen(argv[3]);
-    r = qair_call_start(argv[1], argv[2], NULL, &call);
+    r = qair_call_start(argv[1], argv[2], &options, &call);
     if (r != 0) {
         fprintf(stderr, "no call: %s\n", strerror(-r));
         return 125;
     }
     do {
-        r = qair_call_wait(call, open, PATIENCE_MS);
+        r = qair_call_wait(call, open, -1);
         if (r != 0) {
             fprintf(stderr, "no answer: %s\n", strerror(-r));
             qair_call_free(call);

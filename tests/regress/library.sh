@@ -60,12 +60,34 @@ compiles() { # PROGRAM
 }
 is "the caller compiles, shared and static" " rc=0" "$(run compiles qrexec-call)"
 is "so does the server" " rc=0" "$(run compiles qrexec-serve)"
-is "nothing is exported but what the header names" "" \
+header=$(grep -o 'qair_[a-z_]*(' root/usr/local/include/qair-qrexec.h |
+    tr -d '(' | sort -u)
+is "what is exported is what the header names" "$header" \
     "$(nm -D --defined-only "$lib/libqair-qrexec.so.1" |
         awk '{ sub(/@.*/, "", $3); print $3 }' |
-        grep -v -e '^QAIR_QREXEC_1$' -e '^__' | while read -r name; do
-        grep -q "\b$name(" root/usr/local/include/qair-qrexec.h || echo "$name"
-    done)"
+        grep -v -e '^QAIR_QREXEC_1$' -e '^__' | sort)"
+is "the same of the static one" "$header" \
+    "$(nm -g --defined-only "$lib/libqair-qrexec.a" |
+        awk 'NF == 3 && $3 !~ /^__/ { print $3 }' | sort)"
+is "each name has a version" "" "$(nm -D --defined-only --with-symbol-versions \
+    "$lib/libqair-qrexec.so.1" | grep ' T ' | grep -v '@@QAIR_QREXEC_1$')"
+is "it needs libc alone" "libc.so.6" \
+    "$(readelf -d "$lib/libqair-qrexec.so.1" |
+        sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -v -e asan -e ubsan)"
+is "its file for pkg-config asks for nothing else" "" \
+    "$(grep -E '^(Requires|Libs.private)' "$PKG_CONFIG_PATH/qair-qrexec.pc")"
+echo '#include <qair-qrexec.h>' >h.c
+is "the header is C99 and C++ too" " rc=0" "$(headers() {
+    ${CC:-cc} -std=c99 -pedantic -Wall -Wextra -Werror -fsyntax-only h.c \
+        $(pkg-config --cflags qair-qrexec) &&
+        { ! command -v c++ >/dev/null || c++ -Wall -Wextra -Werror -x c++ \
+            -fsyntax-only h.c $(pkg-config --cflags qair-qrexec); }
+} && run headers)"
+is "a program may have a buf_append of its own" " rc=0" "$(
+    printf 'int buf_append;\nint link_free;\nint err_set;\n' >own.c
+    run ${CC:-cc} "$examples/qrexec-call.c" own.c -o own \
+        $(pkg-config --cflags qair-qrexec) "$lib/libqair-qrexec.a" \
+        ${flags##*qair-qrexec})"
 is "no call outside a qube" "no call: No such file or directory rc=125" \
     "$(run ./qrexec-call-static store test.Echo x)"
 is "a misuse" "2" "$(./qrexec-call-static 2>/dev/null; echo $?)"

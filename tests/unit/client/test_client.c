@@ -374,6 +374,96 @@ static void test_free_ends_the_call(void **state)
     assert_true(n <= 0);
 }
 
+static int start_within(unsigned timeout_ms)
+{
+    struct qair_call_options o = {
+            .size = sizeof(o), .agent = path, .timeout_ms = timeout_ms};
+
+    return qair_call_start("vault", "a.B", &o, &call);
+}
+
+static void test_agent_that_never_answers(void **state)
+{
+    (void)state;
+    assert_int_equal(start_within(50), 0);
+    assert_true(qair_call_left_ms(call) >= 0);
+    assert_true(qair_call_left_ms(call) <= 50);
+    assert_int_equal(qair_call_wait(call, 0, -1), 0);
+    assert_int_equal(qair_call_step(call), QAIR_CALL_LOST);
+    assert_string_equal(qair_call_reason(call), "it was not over in time");
+    assert_int_equal(qair_call_fd(call), -1);
+    assert_int_equal(qair_call_left_ms(call), -1);
+}
+
+static void test_vchan_that_nobody_comes_to(void **state)
+{
+    struct qrexec_msg m;
+
+    (void)state;
+    setenv("VCHAN_DOMAIN", "7", 1);
+    setenv("VCHAN_SOCKET_DIR", dir, 1);
+    assert_int_equal(start_within(200), 0);
+    take_request(&m);
+    answer(8, 514, SPAN_EMPTY, -1);
+    assert_int_equal(wait_over(), QAIR_CALL_LOST);
+    assert_string_equal(qair_call_reason(call), "it was not over in time");
+    unsetenv("VCHAN_DOMAIN");
+    unsetenv("VCHAN_SOCKET_DIR");
+}
+
+static void test_service_that_talks_for_ever(void **state)
+{
+    char c;
+
+    (void)state;
+    assert_int_equal(start_within(200), 0);
+    allow();
+    say_hello();
+    while (qair_call_step(call) != QAIR_CALL_LOST) {
+        if (qair_call_left_ms(call) > 0)
+            say_data(QREXEC_STDOUT, "more ");
+        (void)qair_call_wait(call, 0, 10);
+        while (qair_call_read(call, QAIR_CALL_STDOUT, &c, 1) > 0) {
+        }
+    }
+    assert_string_equal(qair_call_reason(call), "it was not over in time");
+}
+
+static void test_call_that_ends_in_time(void **state)
+{
+    struct qrexec_msg over = {.type = QREXEC_EXIT_CODE, .exit_code = 3};
+
+    (void)state;
+    assert_int_equal(start_within(PATIENCE_MS * 6), 0);
+    allow();
+    say_hello();
+    say_data(QREXEC_STDOUT, "");
+    say_data(QREXEC_STDERR, "");
+    say(&over);
+    assert_int_equal(wait_over(), QAIR_CALL_EXITED);
+    assert_int_equal(qair_call_exit_code(call), 3);
+}
+
+static void test_agent_too_busy_to_take_a_request(void **state)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int busy[64];
+    size_t n = 0;
+
+    (void)state;
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    for (; n < ARRAY_LEN(busy); n++) {
+        busy[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        if (connect(busy[n], (struct sockaddr *)&a, sizeof(a)) < 0)
+            break;
+    }
+    assert_true(n < ARRAY_LEN(busy));
+    assert_int_equal(start_within(50), -EAGAIN);
+    assert_null(call);
+    for (size_t i = 0; i <= n; i++)
+        close(busy[i]);
+}
+
 static void test_bad_arguments(void **state)
 {
     static const char *const services[] = {"", "+x", "a b", "a\n", NULL};
@@ -388,8 +478,12 @@ static void test_bad_arguments(void **state)
     long_service[sizeof(long_service) - 1] = '\0';
     assert_true(start("vault", long_service) < 0);
     assert_int_equal(qair_call_start("vault", "a.B", &o, &call), -EINVAL);
-    o.size = sizeof(o);
+    o.size = 0; /* forgotten: what it holds would be passed over */
+    assert_int_equal(qair_call_start("vault", "a.B", &o, &call), -EINVAL);
+    o.size = offsetof(struct qair_call_options, timeout_ms);
     o.agent = "/nowhere/at/all";
+    assert_int_equal(qair_call_start("vault", "a.B", &o, &call), -ENOENT);
+    o.size = sizeof(o);
     assert_int_equal(qair_call_start("vault", "a.B", &o, &call), -ENOENT);
     assert_null(call);
 }
@@ -510,6 +604,11 @@ int main(void)
             T(test_service_that_breaks_the_protocol),
             T(test_flood_that_is_not_read_waits),
             T(test_free_ends_the_call),
+            T(test_agent_that_never_answers),
+            T(test_vchan_that_nobody_comes_to),
+            T(test_service_that_talks_for_ever),
+            T(test_call_that_ends_in_time),
+            T(test_agent_too_busy_to_take_a_request),
             T(test_bad_arguments),
             T(test_socket_service_is_told_of_its_call),
             T(test_socket_service_refuses_what_no_agent_says),
