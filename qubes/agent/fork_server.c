@@ -10,6 +10,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -114,11 +115,13 @@ int main(int argc, char **argv)
 {
     char path[128];
     int listener;
+    int null;
 
     set_path(argc, argv, path, sizeof(path));
     listener = listen_at(path);
     /* Whoever started the session goes on when the socket is there. */
-    if (daemon(0, 1) < 0)
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0 || daemon(0, 1) < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
         die("daemon", strerror(errno));
     (void)signal(SIGCHLD, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);

@@ -43,6 +43,7 @@ void dom0_say(struct world *w, const struct qrexec_msg *m);
 void dom0_bytes(struct world *w, const void *bytes, size_t len);
 /* The next message into w->heard; fails after 20 s. */
 void dom0_hear(struct world *w, uint32_t type);
+void dom0_hear_any(struct world *w);
 /* The agent has closed the link. */
 void dom0_is_dropped(struct world *w);
 void dom0_exec(
