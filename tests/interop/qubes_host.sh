@@ -16,7 +16,8 @@
 #   from QUBE [OPTION...] TARGET SERVICE   qrexec-client-vm there
 #
 # Which programs play a part: $agent_of_NAME, $daemon_of_NAME, $client_of_NAME
-# (default: ours); $daemon_options go to every daemon.
+# (default: ours); $daemon_options go to every daemon, $options_of_NAME
+# instead of them to that one's.
 
 export dir
 declare -A id_of pid_of
@@ -62,6 +63,12 @@ host_end() {
     for p in "${pid_of[@]}"; do kill "$p" 2> /dev/null; done
     for p in "${pid_of[@]}"; do kill -CONT "$p" 2> /dev/null; done
     wait 2> /dev/null
+    # An agent's calls outlive it: end those that run a program of $dir.
+    for p in /proc/[0-9]*; do
+        case $(readlink "$p/exe" 2> /dev/null) in
+        "$dir"/*) kill -KILL "${p#/proc/}" 2> /dev/null ;;
+        esac
+    done
     cd /
     rm -rf "$dir"
 }
@@ -146,18 +153,18 @@ host_agent() { # NAME
     env VCHAN_DOMAIN="${id_of[$1]}" QREXEC_SERVICE_PATH="$dir/q/$1/rpc" \
         QUBES_RPC_CONFIG_PATH="$dir/q/$1/config" \
         "${!var:-$bin/qrexec-agent}" --no-fork-server \
-        --agent-socket="$dir/q/$1/agent.sock" 2>> "log" &
+        --agent-socket="$dir/q/$1/agent.sock" < /dev/null >> log 2>&1 &
     pid_of[agent-$1]=$!
 }
 host_daemon() { # NAME
-    local var=daemon_of_$1
+    local var=daemon_of_$1 opt=options_of_$1
+    local options=${!opt:-${daemon_options:-"--policy-socket=$dir/policy.sock
+        --qubesd-socket=$dir/qubesd.sock --uuid=$(uuid "${id_of[$1]}")"}}
     # shellcheck disable=SC2086 # the options are several words
     env VCHAN_DOMAIN=0 QREXEC_SERVICE_PATH="$dir/rpc" \
         QUBES_RPC_CONFIG_PATH="$dir/config" \
         "${!var:-$bin/qrexec-daemon}" --direct --socket-dir="$dir/run" \
-        ${daemon_options:---policy-socket=$dir/policy.sock
-        --qubesd-socket=$dir/qubesd.sock --uuid=$(uuid "${id_of[$1]}")} \
-        "${id_of[$1]}" "$1" "$me" 2>> log &
+        $options "${id_of[$1]}" "$1" "$me" < /dev/null >> log 2>&1 &
     pid_of[daemon-$1]=$!
 }
 qube_up() { # NAME...
