@@ -8,7 +8,7 @@ for p in agent/qrexec-agent agent/qrexec-client-vm daemon/qrexec-daemon \
     daemon/qrexec-client; do
     if [ -z "$up" ] || [ ! -x "$up/$p" ]; then
         echo "1..0 # SKIP QAIR_QREXEC_UPSTREAM names no built checkout ($p)"
-        exit 77
+        exit 0
     fi
 done
 export LD_LIBRARY_PATH=$up/libqrexec${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}

@@ -7,7 +7,7 @@ build=$1
 up=${QAIR_QREXEC_UPSTREAM:-}
 skip() {
     echo "1..0 # SKIP $1"
-    exit 77
+    exit 0
 }
 [ -n "$up" ] && [ -d "$up/qrexec/tests/socket" ] ||
     skip 'QAIR_QREXEC_UPSTREAM names no checkout of qubes-core-qrexec'
