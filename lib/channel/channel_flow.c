@@ -10,6 +10,7 @@
 void channel_flow_begin(struct channel_stream *s)
 {
     s->window = CHANNEL_WINDOW;
+    s->in = BUF_INIT(s->window);
 }
 
 void channel_flow_end(struct channel_stream *s)
@@ -54,6 +55,7 @@ static bool grow(struct channel_stream *s)
                     s->id, (int32_t)(s->window + more)) != 0)
         return false;
     s->window += more;
+    s->in.cap = s->window;
     s->ch->pool += more;
     return true;
 }

@@ -21,7 +21,6 @@ struct channel_stream *channel_stream_new(
     s->fd = -1;
     s->due = UINT64_MAX;
     s->head = BUF_INIT(ENVELOPE_PREFIX + LIMIT_LOG_ENTRY_MAX);
-    s->in = BUF_INIT(CHANNEL_WINDOW_MAX);
     channel_flow_begin(s);
     TAILQ_INSERT_TAIL(&ch->streams, s, link);
     ch->n_streams++;
