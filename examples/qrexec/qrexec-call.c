@@ -4,11 +4,14 @@
  *
  *     cc qrexec-call.c $(pkg-config --cflags --libs qair-qrexec)
  *     ./a.out TARGET SERVICE[+ARG] LINE
+ *
+ * $QREXEC_AGENT_SOCKET names an agent's socket that is not in its usual place.
  */
 #include <qair-qrexec.h>
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,8 +49,9 @@ static int finish(struct qair_call *call)
 
 int main(int argc, char **argv)
 {
-    const struct qair_call_options options = {
-            .size = sizeof(options), .timeout_ms = PATIENCE_MS};
+    const struct qair_call_options options = {.size = sizeof(options),
+            .agent = getenv("QREXEC_AGENT_SOCKET"),
+            .timeout_ms = PATIENCE_MS};
     struct qair_call *call;
     size_t sent = 0, len;
     int open = 1, code, r;
