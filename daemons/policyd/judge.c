@@ -109,6 +109,24 @@ static enum judge_verdict check_source(struct trial *t)
     return JUDGE_TRUE;
 }
 
+/* A gateway's word for who calls is enough, unless the owner wants more. */
+static enum judge_verdict check_origin(struct trial *t)
+{
+    const struct statement_call *first = chain_first(&t->c->chain, &t->c->call);
+    const struct conf_qube *q = t->c->source;
+
+    if (*q->origin_zone &&
+            (!span_eq_str(first->origin, q->origin_zone) ||
+                    !span_eq_str(first->source_qube, q->origin_qube)))
+        return refuse(t,
+                "%s stands for calls that begin at %s/%s, and this one began "
+                "at %.*s/%.*s",
+                q->name, q->origin_zone, q->origin_qube, (int)first->origin.len,
+                first->origin.ptr, (int)first->source_qube.len,
+                first->source_qube.ptr);
+    return JUDGE_TRUE;
+}
+
 static enum judge_verdict check_replay(struct trial *t)
 {
     const struct statement_call *c = &t->c->call;
@@ -132,7 +150,7 @@ static enum judge_verdict judge(struct trial *t)
 {
     /* The id is spent last: a call that must wait keeps it. */
     static check_fn *const checks[] = {check_signature, check_zones, check_time,
-            check_chain, check_source, check_replay};
+            check_chain, check_source, check_origin, check_replay};
     enum judge_verdict v = JUDGE_TRUE;
 
     *t->c = (struct judge_call){.verified = false};

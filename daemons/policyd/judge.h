@@ -13,7 +13,8 @@
  *   6. its deadline has not passed and is not too far ahead
  *   7. the zones that the call went through before signed their links, and
  *      the links are of one call (room chain); none is of before 5
- *   8. a RemoteVM of ours stands for its source
+ *   8. a RemoteVM of ours stands for its source, and where that one says
+ *      where its calls begin, this one began there
  *   9. its id was not seen
  * From 2 on the call's fields are told with a refusal too, so that records of
  * both zones can be tied together.

@@ -93,8 +93,11 @@ struct conf_qube {
     enum conf_qube_type type;
     bool on_host;   /* AppVM of the Qubes host whose relay this zone is */
     bool autostart; /* default: yes */
-    char zone[LIMIT_ZONE_NAME_MAX + 1];      /* RemoteVM */
-    char remote_name[LIMIT_NAME_MAX + 1];    /* RemoteVM: name over there */
+    char zone[LIMIT_ZONE_NAME_MAX + 1];   /* RemoteVM */
+    char remote_name[LIMIT_NAME_MAX + 1]; /* RemoteVM: name over there */
+    /* RemoteVM: where its calls must have begun; empty: they may anywhere. */
+    char origin_zone[LIMIT_ZONE_NAME_MAX + 1];
+    char origin_qube[LIMIT_NAME_MAX + 1];
     char default_user[LIMIT_NAME_MAX + 1];   /* default "user" */
     char label[LIMIT_NAME_MAX + 1];          /* default "red" */
     bool template_for_dispvms;               /* disposables may be made of it */

@@ -105,6 +105,26 @@ static int set_remote_name(
     return conf_set_name(q->remote_name, LIMIT_NAME_MAX, value, err);
 }
 
+static int set_origin(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    const uint8_t *slash = value.len ? memchr(value.ptr, '/', value.len) : NULL;
+    struct conf_qube *q = ctx;
+    size_t n;
+    int rc;
+
+    (void)rest;
+    if (!slash)
+        return err_set(err, ERR_SYNTAX, "not ZONE/QUBE");
+    n = (size_t)(slash - value.ptr);
+    rc = conf_set_name(
+            q->origin_zone, LIMIT_ZONE_NAME_MAX, SPAN(value.ptr, n), err);
+    if (rc < 0)
+        return rc;
+    return conf_set_name(q->origin_qube, LIMIT_NAME_MAX,
+            SPAN(slash + 1, value.len - n - 1), err);
+}
+
 static int set_default_user(
         void *ctx, struct span rest, struct span value, struct err *err)
 {
@@ -213,6 +233,7 @@ static const struct conf_key qube_keys[] = {
         {"host", false, set_host},
         {"zone", false, set_zone},
         {"remote-name", false, set_remote_name},
+        {"origin", false, set_origin},
         {"autostart", false, set_autostart},
         {"default-user", false, set_default_user},
         {"label", false, set_label},
@@ -233,9 +254,9 @@ static int check_qube(
     if (remote && (!*q->zone || !*q->remote_name))
         return err_set(err, ERR_SYNTAX,
                 "%s: a RemoteVM needs zone and remote-name", file);
-    if (!remote && (*q->zone || *q->remote_name))
+    if (!remote && (*q->zone || *q->remote_name || *q->origin_zone))
         return err_set(err, ERR_SYNTAX,
-                "%s: zone and remote-name are for a RemoteVM", file);
+                "%s: zone, remote-name and origin are for a RemoteVM", file);
     if (q->on_host && (remote || *q->services || *q->keys))
         return err_set(err, ERR_SYNTAX,
                 "%s: host is for an AppVM whose services and keys are the "

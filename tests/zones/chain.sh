@@ -43,10 +43,12 @@ END
 remote gateway thin-work thin work
 remote gateway thin-mail thin mail
 remote gateway server-signer server signer
+qube gateway liar 'type = AppVM'
 qube gateway door 'type = AppVM' 'services = test.Who'
 service gateway test.Who 'echo "$QREXEC_REMOTE_DOMAIN at the door"'
 cat >gateway/policy.d/30-t.policy <<'END'
 test.Who      * thin-work door          allow
+test.Who      * liar      server-signer allow
 test.Redirect * thin-work door          allow target=server-signer
 test.Ask      * thin-work door          ask target=server-signer
 qair.Sign     * thin-work door          allow target=server-signer
@@ -56,6 +58,10 @@ test.Secret   * thin-work @anyvm        deny
 END
 
 remote server gateway-work gateway thin-work
+echo 'origin = thin/work' >>server/qubes.d/gateway-work.conf
+# What the gateway may say to be its own qube, and what it may not.
+remote server gateway-liar gateway liar
+echo 'origin = thin/work' >>server/qubes.d/gateway-liar.conf
 remote server thin-direct thin work
 qube server signer 'type = AppVM' 'keys = release' \
     'services = test.Who test.Cat test.Exit test.Redirect test.Ask test.Only qair.Sign'
@@ -173,6 +179,9 @@ refuses "the way around the gateway has its own name and rule" \
     "zone thin" call work server-signer test.Who
 refuses "a loop thin-gateway-thin ends at the gateway" "loop" \
     call work gateway-mail test.Who
+refuses "a call that the gateway begins is not thin's, whatever it is called" \
+    "began at gateway/liar" \
+    qair -z gateway qube run liar -- qrexec-client-vm server-signer test.Who
 ok "a service that is not there is not a refusal: 127" \
     exits 127 call work far test.Nothing
 

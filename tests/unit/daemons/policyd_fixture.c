@@ -29,6 +29,9 @@ static const struct {
 } qubes[] = {
         {"back.conf", "type = RemoteVM\nzone = attic\nremote-name = work\n"},
         {"far.conf", "type = RemoteVM\nzone = other\nremote-name = remote\n"},
+        {"other-strict.conf",
+                "type = RemoteVM\nzone = other\nremote-name = thin-mail\n"
+                "origin = thin/mail\n"},
         {"other-work.conf",
                 "type = RemoteVM\nzone = other\nremote-name = thin-work\n"},
         {"signer.conf", "type = AppVM\n"},

@@ -3,7 +3,8 @@
  * A server zone and what its owner signed: zones thin, other, attic,
  * cellar, revoked and expired, the RemoteVMs thin-work (work of thin), far
  * (remote of other), back (work of attic) and other-work (thin-work of other,
- * which is what other calls thin's work), third (qube of yonder, not enrolled)
+ * which is what other calls thin's work), other-strict (the same of mail, whose
+ * calls must begin there), third (qube of yonder, not enrolled)
  * and the qube signer.
  */
 #ifndef TEST_POLICYD_FIXTURE_H

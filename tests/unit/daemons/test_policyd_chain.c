@@ -324,6 +324,41 @@ static void a_gateway_cannot_call_itself_the_first_zone(void **state)
     assert_non_null(strstr(b.err.msg, "the channel another's"));
 }
 
+/* `origin` in qubes.d: then a gateway's word for who calls is not enough. */
+static void a_gateway_cannot_use_a_name_whose_origin_is_fixed(void **state)
+{
+    struct fixture_call one = first_link();
+    struct fixture_call two;
+    CLEANUP(answer_fini) struct answer good;
+    CLEANUP(answer_fini) struct answer other_qube;
+    CLEANUP(answer_fini) struct answer cut;
+
+    (void)state;
+    one.source = "mail";
+    CLEANUP(buf_fini) struct buf mail = fixture_envelope(&f, &one);
+    two = second_link(&mail);
+    two.source = "thin-mail";
+    CLEANUP(buf_fini) struct buf true_one = fixture_envelope(&f, &two);
+    ask_once("other", &true_one, "* * other-strict signer allow", &good);
+    if (good.verdict != JUDGE_TRUE)
+        fail_msg("%s", good.err.msg);
+    assert_int_equal(good.m.allow, 1);
+    /* A true call of thin's work, passed on as mail's. */
+    one.source = "work";
+    CLEANUP(buf_fini) struct buf work = fixture_envelope(&f, &one);
+    two.via = buf_span(&work);
+    CLEANUP(buf_fini) struct buf renamed = fixture_envelope(&f, &two);
+    ask_once("other", &renamed, "* * * * allow", &other_qube);
+    assert_int_equal(other_qube.verdict, JUDGE_REFUSED);
+    assert_non_null(strstr(other_qube.err.msg, "began at thin/work"));
+    /* No call of thin at all: the link is cut out. */
+    two.via = SPAN_EMPTY;
+    CLEANUP(buf_fini) struct buf alone = fixture_envelope(&f, &two);
+    ask_once("other", &alone, "* * * * allow", &cut);
+    assert_int_equal(cut.verdict, JUDGE_REFUSED);
+    assert_non_null(strstr(cut.err.msg, "began at other/thin-mail"));
+}
+
 static void a_forged_first_link_is_refused_and_told(void **state)
 {
     struct fixture_call one = first_link();
@@ -358,6 +393,7 @@ int main(void)
             cmocka_unit_test(a_gateway_cannot_use_one_call_twice),
             cmocka_unit_test(a_gateway_cannot_keep_a_call_over_our_restart),
             cmocka_unit_test(a_gateway_cannot_call_itself_the_first_zone),
+            cmocka_unit_test(a_gateway_cannot_use_a_name_whose_origin_is_fixed),
             cmocka_unit_test(a_forged_first_link_is_refused_and_told),
     };
 
