@@ -60,7 +60,8 @@ static void log_in(struct callee_call *call)
 
     if (user.len >= sizeof(name))
         callee_fail(call, QREXEC_EXIT_TROUBLE, "the user's name is too long");
-    memcpy(name, user.ptr, user.len);
+    if (user.len)
+        memcpy(name, user.ptr, user.len);
     name[user.len] = '\0';
     if (c->users->open(user.len ? name : "DEFAULT", &call->login, &err))
         callee_fail(call, QREXEC_EXIT_TROUBLE, "%s", err.msg);

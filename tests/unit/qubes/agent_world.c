@@ -202,8 +202,14 @@ void dom0_connect(struct world *w, uint32_t version)
     link_port_free(p);
     dom0_hear(w, QREXEC_HELLO);
     assert_int_equal(w->heard.version, 4);
-    if (version)
-        dom0_say(w, &hello);
+    if (!version)
+        return;
+    dom0_say(w, &hello);
+    /* Its answer says that the agent has heard the hello. */
+    dom0_say(w, &(struct qrexec_msg){.type = QREXEC_SERVICE_CONNECT,
+                        .port = 1,
+                        .ident = span_str("nobody")});
+    dom0_hears_end(w, 1);
 }
 
 void dom0_leave(struct world *w)

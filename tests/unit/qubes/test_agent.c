@@ -321,15 +321,20 @@ static void daemon_that_does_not_read_stops_nobody_else(void **state)
         fds[i] = client_connect(&w);
         client_ask(fds[i], "", LIMIT_SERVICE_MAX);
     }
-    dom0_connect(&w, 4); /* the agent is awake: it offers a new vchan */
+    dom0_connect(&w, 0); /* the agent is awake: it offers a new vchan */
+    dom0_bytes(&w, HELLO4, 12);
     for (int i = 0; i < MAX; i++)
         (void)close(fds[i]);
-    fds[0] = client_connect(&w);
-    client_ask(fds[0], "", 12);
-    do { /* what it had not read before */
+    answer("nobody", 1);
+    do { /* after what it had not read before */
+        dom0_hear_any(&w);
+    } while (w.heard.type != QREXEC_CONNECTION_TERMINATED);
+    do {
+        fds[0] = client_connect(&w);
+        client_ask(fds[0], "", 12);
         dom0_hear(&w, QREXEC_TRIGGER_SERVICE4);
+        (void)close(fds[0]);
     } while (w.heard.service.len != 12);
-    (void)close(fds[0]);
 }
 
 int main(int argc, char **argv)
