@@ -115,11 +115,16 @@ wait_until 20 test -S host/qubesd.internal.sock
 host_pids+=($!)
 wait_until 20 test -S host/policy.sock
 
+# As packaged, for this user.
+mkdir host/config
+sed "s/'user'/'$user'/" "$top/packaging/qubes/relay/qair.Relay.config" \
+    >host/config/qair.Relay
+
 host_qube() { # ID NAME
     mkdir -p "host/$2/rpc" "host/$2/run"
     [ "$(id -u)" != 0 ] || chown -R "$user" "host/$2" host/vchan
     VCHAN_DOMAIN=$1 QREXEC_SERVICE_PATH=$work/host/$2/rpc \
-        QUBES_RPC_CONFIG_PATH=$work/host/none \
+        QUBES_RPC_CONFIG_PATH=$work/host/config \
         "${as[@]}" "$build/qrexec-agent" --no-fork-server \
         --agent-socket="$work/host/$2/run/agent" 2>"host/$2.agent.log" &
     host_pids+=($!)

@@ -136,23 +136,32 @@ let_through() {
 ok "the gateway's owner is asked, and the call goes on to the server" \
     let_through
 
-killed() {
+idle() { ! qair -z server call list | grep -q ' running '; }
+cut_by() { # COMMAND...: cuts a call that runs; both ends must see it
     local c rc=0
+    rm -f held
     mkfifo held
     call work far test.Cat <held >cut 2>&1 &
     c=$!
     exec 9>held
     echo alive >&9
     wait_until 20 grep -q alive cut || return 1
-    id=$(qair -z gateway call list | awk '/ running /{print $1}')
-    qair -z gateway call kill "$id" || return 1
+    "$@" || return 1
     wait "$c" || rc=$?
     exec 9>&-
     [ "$rc" = 255 ] || { echo "exit code $rc"; cat cut; return 1; }
-    idle() { ! qair -z server call list | grep -q ' running '; }
     wait_until 20 idle
 }
-ok "the gateway's owner ends a call that goes through, for both its ends" killed
+owner_kills() {
+    id=$(qair -z gateway call list | awk '/ running /{print $1}')
+    qair -z gateway call kill "$id"
+}
+ok "the gateway's owner ends a call that goes through, for both its ends" \
+    cut_by owner_kills
+drop() { kill -KILL "$(pid_of gateway qair-netd)"; }
+ok "a gateway that drops a call is seen at both its ends" cut_by drop
+ok "and carries the next one" \
+    wait_until 30 says gateway-work call work far test.Who
 
 head -c 3000000 /dev/urandom >data
 both_ways() {
