@@ -68,6 +68,7 @@ struct request {
     struct talk *talk;
     /* The fallback program, while it runs. */
     sd_event_source *program;
+    sd_event_source *program_deadline;
     pid_t program_pid;
     int program_fd;
     /* The decision. */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void (*tell)(struct request *r, struct span answer);
@@ -66,6 +67,16 @@ static int on_exit_of(sd_event_source *s, const siginfo_t *info, void *ctx)
     return 0;
 }
 
+static int on_deadline(sd_event_source *s, uint64_t usec, void *ctx)
+{
+    struct request *r = ctx;
+
+    (void)s;
+    (void)usec;
+    request_fail(r, "the policy program does not end");
+    return 0;
+}
+
 void program_start(
         struct request *r, void (*done)(struct request *r, struct span answer))
 {
@@ -84,7 +95,10 @@ void program_start(
     (void)close(fds[1]);
     if (r->program_pid < 0 ||
             sd_event_add_child(r->d->event, &r->program, r->program_pid,
-                    WEXITED, on_exit_of, r) < 0)
+                    WEXITED, on_exit_of, r) < 0 ||
+            sd_event_add_time_relative(r->d->event, &r->program_deadline,
+                    CLOCK_MONOTONIC, r->d->o.decision_s * SECOND_US, 0,
+                    on_deadline, r) < 0)
         request_fail(r, "policy program: no process");
 }
 
@@ -99,5 +113,6 @@ void program_forget(struct request *r)
         r->program = NULL;
     }
     sd_event_source_disable_unref(TAKE_PTR(r->program));
+    sd_event_source_disable_unref(TAKE_PTR(r->program_deadline));
     r->program_pid = 0;
 }

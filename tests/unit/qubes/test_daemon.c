@@ -415,6 +415,48 @@ static void name_port(int fd, uint32_t domain, uint32_t port)
     put_msg(fd, QREXEC_EXEC_CMDLINE, body, 8);
 }
 
+static void test_a_program_that_hangs_holds_that_call_alone(void **state)
+{
+    static char option[160];
+    const char *const extra[] = {option, "--decision-timeout=1", NULL};
+
+    (void)state;
+    write_program(option, "exec sleep 1000");
+    world_ready(4, extra);
+    (void)close(w.policy);
+    trigger("", "vault", "t.S", "SOCKET1");
+    trigger("", "vault", "", "SOCKET2");
+    want_refused("SOCKET2");
+    want_refused("SOCKET1");
+}
+
+static void test_what_the_program_says_is_an_answer(void **state)
+{
+    static char option[160];
+    const char *const extra[] = {option, NULL};
+    char command[4096];
+    int vault;
+    int fd;
+
+    (void)state;
+    write_program(option,
+            "[ $4 = t.Yes ] || exec head -c 5000 /dev/zero\n"
+            "echo user=joe; echo result=allow; echo target=vault\n"
+            "echo autostart=False; echo requested_target=vault");
+    world_ready(4, extra);
+    (void)close(w.policy);
+    vault = world_listen("qrexec.vault");
+    trigger("", "vault", "t.Yes", "SOCKET1");
+    fd = take_command(vault, command, sizeof(command));
+    assert_string_equal(command, "joe:QUBESRPC t.Yes+ work");
+    name_port(fd, 9, 514);
+    want_connect(9, 514, "SOCKET1");
+    (void)close(fd);
+    trigger("", "vault", "t.No", "SOCKET2");
+    want_refused("SOCKET2");
+    (void)close(vault);
+}
+
 static void test_an_allowed_call_reaches_the_other_daemon(void **state)
 {
     static const struct {
@@ -859,6 +901,8 @@ int main(int argc, char **argv)
             WITH_WORLD(test_a_policy_that_hangs_holds_that_call_alone),
             WITH_WORLD(test_no_policy_service_no_call),
             WITH_WORLD(test_the_named_program_alone_decides_instead),
+            WITH_WORLD(test_a_program_that_hangs_holds_that_call_alone),
+            WITH_WORLD(test_what_the_program_says_is_an_answer),
             WITH_WORLD(test_an_allowed_call_reaches_the_other_daemon),
             WITH_WORLD(test_a_daemon_that_lies_refuses_the_call),
             WITH_WORLD(test_a_qube_that_is_off_is_started_if_it_may_be),
