@@ -23,7 +23,7 @@
 #include "buf.h"
 #include "policy.h"
 
-#define POLICYTOOL_ASKS_MAX (UINT64_C(200) << 20) /* about a minute */
+#define POLICYTOOL_ASKS_MAX (UINT64_C(200) << 20) /* a minute or two */
 
 /* A service and argument, or what stands for all others. */
 struct policytool_service {

@@ -117,10 +117,11 @@ static int find_qube(const struct policytool_universe *u, struct span name,
     return 0;
 }
 
-static void walk(struct search *s, size_t start, size_t max_hops)
+/* Until the target was come to, and all of that breadth. */
+static void walk(struct search *s, size_t start, size_t to, size_t max_hops)
 {
     s->node[start] = (struct node){.from = NOWHERE, .seen = true};
-    for (size_t hops = 0; hops < max_hops; hops++) {
+    for (size_t hops = 0; hops < max_hops && !s->node[to].seen; hops++) {
         for (size_t i = 0; i < s->u->n_qubes; i++) {
             if (s->node[i].seen && s->node[i].hops == hops && !s->node[i].leaf)
                 expand(s, i);
@@ -153,7 +154,7 @@ int policytool_reach(const struct policytool_universe *u, struct span source,
     s.node = calloc(2 * u->n_qubes, sizeof(*s.node));
     if (!s.node)
         return err_set(err, ERR_MEMORY, "out of memory");
-    walk(&s, from, max_hops);
+    walk(&s, from, to, max_hops);
     *ret_n = s.node[to].seen ? write_way(&s, to, ret) : 0;
     free(s.node);
     return 0;

@@ -755,6 +755,29 @@ static void test_reach_of_a_qube_that_is_not_there(void **state)
     policy_system_free(s);
 }
 
+static void test_too_many_questions_are_not_begun(void **state)
+{
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(1u << 20);
+    struct policy_system *s = make_crowd();
+    struct policytool_universe *u = NULL;
+    const struct policy *one_policy;
+    struct policy *p;
+    struct err err;
+
+    (void)state;
+    for (unsigned i = 0; i < POLICYTOOL_ASKS_MAX / CROWD / CROWD; i++)
+        buf_printf(&text, "s%u * * * deny\n", i);
+    assert_int_equal(text.error, 0);
+    p = policy_of((const char *)text.ptr);
+    one_policy = p;
+    assert_int_equal(
+            policytool_universe_new(&one_policy, 1, s, &u, &err), ERR_LIMIT);
+    assert_null(u);
+    assert_non_null(strstr(err.msg, "more than can be gone through"));
+    policy_free(p);
+    policy_system_free(s);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -768,6 +791,7 @@ int main(void)
             cmocka_unit_test(
                     test_a_transport_behind_a_halted_relay_is_an_error_too),
             cmocka_unit_test(test_reach_of_a_qube_that_is_not_there),
+            cmocka_unit_test(test_too_many_questions_are_not_begun),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
