@@ -76,7 +76,7 @@ int qrexec_request_check(const struct qrexec_msg *untrusted_m,
     copy_clean(untrusted_m->ident, "_. -", ret->ident);
     copy_clean(untrusted_m->source, "_.-@:", ret->source);
     copy_clean(untrusted_m->target, "_.-@:", ret->target);
-    copy_clean(service, "_.-@:+", ret->service);
+    copy_clean(service, "_.-+", ret->service);
     if (name_len(service) == service.len) {
         ret->service[service.len] = '+';
         ret->service[service.len + 1] = '\0';

@@ -26,6 +26,7 @@ static void requests_are_cleaned_as_upstream_does(void **state)
             {"", "a+", 2, "a Z_9.-", 0, "", "a+"},
             {"v$t/../x", "a/../b+\x7f\n", 9, "", 0, "v_t_.._x", "a_.._b+__"},
             {"a+b", "x", 1, "", 0, "a_b", "x+"},
+            {"v", "x+a@b:c", 7, "", 0, "v", "x+a_b_c"},
             {"x", "", 0, "", ERR_SYNTAX, NULL, NULL},
             {"x", "+arg", 4, "", ERR_SYNTAX, NULL, NULL},
             {"x", "a\0b", 3, "", ERR_SYNTAX, NULL, NULL},
