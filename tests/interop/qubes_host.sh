@@ -110,7 +110,13 @@ is() {
         result 1 "$1"
     fi
 }
-host_done() { echo "1..$n"; }
+host_done() {
+    if grep -qE 'Sanitizer|runtime error' log; then
+        grep -E 'Sanitizer|runtime error' log > out
+        result 1 'no sanitizer has a word to say'
+    fi
+    echo "1..$n"
+}
 
 know() { # NAME JSON
     jq -c --arg n "$1" --argjson more "$2" '.domains[$n] = {type: "AppVM",
