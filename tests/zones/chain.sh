@@ -238,12 +238,37 @@ mkdir attack
 for p in "$build"/qair* "$build"/qrexec-client-vm; do
     [ ! -f "$p" ] || [ ! -x "$p" ] || cp "$p" attack/
 done
-run "cp $build/tests/attack/qair-netd attack/qair-netd"
-run "qair -z gateway zone stop"
+take_over() { # PROGRAM: the gateway runs with an attacker's, which is approved
+    run "qair -z gateway zone stop"
+    run "cp $build/qair-keyd $build/qair-netd attack/"
+    run "cp $build/tests/attack/$1 attack/"
+    run "qair -z gateway zone start"
+    zones_approve gateway
+    install_pack
+}
 run "sed -i '/^programs/d' gateway/zone.conf && echo 'programs = $work/attack' >> gateway/zone.conf"
-run "qair -z gateway zone start"
-zones_approve gateway
-install_pack
+
+take_over qair-keyd
+ok "the gateway's keyd is replaced by one that signs lies; its first link is true" \
+    wait_until 20 says gateway-work call work far test.Who
+while IFS='|' read -r what why <&8; do
+    refuses "a gateway that $what is refused by the server" "$why" \
+        call work far test.Who
+done 8<<'END'
+extends a deadline|the deadline was extended
+puts its link around another call|links of two calls
+changes the service|the service changed
+splices an old chain to a new call|links of two calls
+goes on from a used call anew|replay
+cuts the first link out|began at gateway/thin-work
+END
+refused_there() {
+    qair -z server log show | grep 'envelope check of zone server' >refused
+    [ "$(wc -l <refused)" -ge 6 ] || { cat refused; return 1; }
+}
+ok "and the server's log has each of them" refused_there
+
+take_over qair-netd
 ok "the gateway's netd is replaced; its first call passes" \
     wait_until 20 says gateway-work call work far test.Who
 refuses "a chain that the gateway replays is refused by the server" \
