@@ -83,13 +83,13 @@ ok "a call runs over there" wait_until 20 service_runs
 kill -INT $caller 2>/dev/null
 kill -TERM $caller 2>/dev/null
 wait $caller 2>/dev/null
-ok "an interrupted caller ends the service" wait_until 10 service_is_gone
+ok "an interrupted caller ends the service" wait_until 20 service_is_gone
 
 (call test.Wait) >/dev/null 2>&1 &
 caller=$!
 ok "one more runs" wait_until 20 service_runs
 kill -9 "$(pid_of thin qair-netd)"
-ok "netd here dies: the service ends" wait_until 10 service_is_gone
+ok "netd here dies: the service ends" wait_until 20 service_is_gone
 wait $caller
 ok "and the caller is told" [ $? != 0 ]
 ok "netd is back" wait_until 20 netd_serves thin
