@@ -143,6 +143,102 @@ static void caller_gets_all_before_the_code(void **state)
     (void)close(t.out);
 }
 
+/* What upstream's callee waits for; once, and nothing more. */
+static void caller_ends_stdin_after_the_code(void **state)
+{
+    (void)state;
+    for (int closed = 0; closed < 2; closed++) {
+        struct under_test t;
+        char rest[16];
+
+        start(&t, QREXEC_CALLER);
+        go(&t);
+        get(&t, HELLO, 12);
+        if (closed) {
+            (void)close(t.in);
+            t.in = -1;
+        }
+        put(&t, HELLO, 12);
+        if (closed)
+            get(&t, "\x90\x01\0\0\0\0\0\0", 8);
+        put(&t, "\x93\x01\0\0\x04\0\0\0\x2a\0\0\0", 12);
+        if (!closed)
+            get(&t, "\x90\x01\0\0\0\0\0\0", 8);
+        assert_int_equal(read(t.peer, rest, sizeof(rest)), 0);
+        finish(&t);
+        assert_int_equal(t.result, 0);
+        assert_int_equal(t.code, 42);
+    }
+}
+
+/* A log that takes nothing more holds the call up no more than none. */
+static void stderr_is_copied_as_far_as_the_log_takes_it(void **state)
+{
+    (void)state;
+    for (int full = 0; full < 2; full++) {
+        struct under_test t;
+        char text[8] = "";
+        int log[2];
+        int errors[2];
+
+        start(&t, QREXEC_CALLEE);
+        assert_int_equal(pipe2(log, O_NONBLOCK), 0);
+        assert_int_equal(pipe(errors), 0);
+        while (full && write(log[1], HELLO, 12) > 0) {
+        }
+        while (full && write(log[1], "x", 1) > 0) {
+        }
+        t.p.stderr_fd = errors[0];
+        t.p.log_fd = log[1];
+        go(&t);
+        get(&t, HELLO, 12);
+        put(&t, HELLO, 12);
+        assert_int_equal(write(errors[1], "why", 3), 3);
+        get(&t, "\x92\x01\0\0\x03\0\0\0why", 11);
+        (void)close(errors[1]);
+        get(&t, "\x92\x01\0\0\0\0\0\0", 8);
+        if (!full)
+            assert_int_equal(read(log[0], text, sizeof(text)), 3);
+        assert_string_equal(text, full ? "" : "why");
+        (void)close(t.in);
+        t.in = -1;
+        get(&t, "\x91\x01\0\0\0\0\0\0", 8);
+        get(&t, "\x93\x01\0\0\x04\0\0\0\0\0\0\0", 12);
+        (void)close(t.peer);
+        t.peer = -1;
+        finish(&t);
+        (void)close(log[0]);
+        (void)close(log[1]);
+    }
+}
+
+/* What it left running reads the end, though the caller says nothing. */
+static void service_that_ended_gets_no_more_stdin(void **state)
+{
+    struct under_test t;
+    char byte;
+
+    (void)state;
+    start(&t, QREXEC_CALLEE);
+    t.p.child = fork();
+    if (t.p.child == 0)
+        _exit(9);
+    go(&t);
+    put(&t, HELLO, 12);
+    get(&t, HELLO, 12);
+    assert_int_equal(read(t.out, &byte, 1), 0);
+    assert_int_equal(write(t.in, "late", 4), 4); /* its output still counts */
+    get(&t, "\x92\x01\0\0\0\0\0\0", 8);
+    get(&t, "\x91\x01\0\0\x04\0\0\0late", 12);
+    (void)close(t.in);
+    t.in = -1;
+    get(&t, "\x91\x01\0\0\0\0\0\0", 8);
+    get(&t, "\x93\x01\0\0\x04\0\0\0\x09\0\0\0", 12);
+    (void)close(t.peer);
+    t.peer = -1;
+    finish(&t);
+}
+
 static void callee_says_ends_then_the_code(void **state)
 {
     struct under_test t;
@@ -273,6 +369,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(caller_survives_no_lie),
             cmocka_unit_test(caller_gets_all_before_the_code),
+            cmocka_unit_test(caller_ends_stdin_after_the_code),
+            cmocka_unit_test(stderr_is_copied_as_far_as_the_log_takes_it),
+            cmocka_unit_test(service_that_ended_gets_no_more_stdin),
             cmocka_unit_test(callee_says_ends_then_the_code),
             cmocka_unit_test(callee_notices_a_caller_that_goes),
             cmocka_unit_test(callee_notices_it_with_stdin_blocked),

@@ -117,6 +117,11 @@ static void services_are_found_as_upstream_does(void **state)
             {"s+a", {{"/b/s"}, {QREXEC_FOUND_SOCKET}, ""}, 0, "/b/s"},
             {"s+", {{"/a/s"}, {QREXEC_FOUND_FILE}, ""}, 0, "/a/s"},
             {"s", {{"/a/s"}, {QREXEC_FOUND_EXEC}, ""}, 0, "/a/s"},
+            {"s",
+                    {{"/b/s+", "/a/s"}, {QREXEC_FOUND_EXEC, QREXEC_FOUND_EXEC},
+                            ""},
+                    0, "/b/s+"},
+            {"s", {{NULL}, {0}, ""}, ERR_NOT_FOUND, "/a/s+ /b/s+ /a/s /b/s "},
             {"s+a", {{NULL}, {0}, ""}, ERR_NOT_FOUND,
                     "/a/s+a /b/s+a /a/s /b/s "},
             {"s+a", {{"/a/s+a"}, {QREXEC_FOUND_ERROR}, ""}, ERR_IO, "/a/s+a "},
@@ -186,6 +191,13 @@ static void configurations(void **state)
                             .exit_on_service_eof = true,
                             .skip_service_descriptor = true}},
             {"future = 'x'\nother = 1", 0, {.unknown = 2}},
+            {"wait-for-session = 1 # comment", 0, {.wait_for_session = true}},
+            {"wait-for-session = 1#", 0, {.wait_for_session = true}},
+            {"force-user = 'root' # 'a'", 0, {.force_user = "root"}},
+            {"force-user = 'ro#t'", 0, {.force_user = "ro#t"}},
+            {"wait-for-session = # 1", ERR_SYNTAX, {0}},
+            {"force-user = 'root # '", ERR_SYNTAX, {0}},
+            {"force-user = 'root' 'x' #", ERR_SYNTAX, {0}},
             /* what fails the call */
             {"wait-for-session", ERR_SYNTAX, {0}},
             {"wait-for-session = yes", ERR_SYNTAX, {0}},
@@ -243,6 +255,9 @@ static void commands(void **state)
             {"u:QUBESRPC a w name x", 0, true, "a", "", "w", "x"},
             {"u:QUBESRPC a w keyword adminvm", 0, true, "a", "", "w",
                     "adminvm"},
+            {"u:nogui:QUBESRPC a+b w", 0, true, "a", "b", "w", ""},
+            {"u:nogui:ls", 0, false, "", "", "", ""},
+            {"u:nogui:", ERR_SYNTAX, false, NULL, NULL, NULL, NULL},
             {"u:ls -l", 0, false, "", "", "", ""},
             {"u:a:b", 0, false, "", "", "", ""},
             {"u:QUBESRPCx y z", 0, false, "", "", "", ""},
@@ -277,6 +292,21 @@ static void commands(void **state)
         assert_true(span_eq_str(c.source, rows[i].source));
         assert_true(span_eq_str(c.target, rows[i].target));
         assert_true(c.is_service || c.shell.len > 0);
+    }
+    {
+        struct qrexec_command c;
+
+        assert_int_equal(
+                qrexec_command_parse_bare(span_str("QUBESRPC a+b w"), &c, NULL),
+                0);
+        assert_int_equal(c.user.len, 0);
+        assert_false(c.nogui);
+        assert_true(span_eq_str(c.source, "w"));
+        assert_int_equal(
+                qrexec_command_parse_bare(span_str("nogui:u:x"), &c, NULL), 0);
+        assert_true(c.nogui && span_eq_str(c.shell, "u:x"));
+        assert_int_equal(
+                qrexec_command_parse_bare(SPAN_EMPTY, &c, NULL), ERR_SYNTAX);
     }
     assert_int_equal(qrexec_command_parse(SPAN("u:a\0b", 5),
                              &(struct qrexec_command){0}, NULL),
