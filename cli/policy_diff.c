@@ -6,8 +6,8 @@
 #include "policytool.h"
 
 #include <inttypes.h>
-
-#define INDENT 4
+#include <stdio.h>
+#include <stdlib.h>
 
 static json_t *list_of(const struct span *s, size_t n)
 {
@@ -30,33 +30,137 @@ static void add_json(void *ctx, const struct policytool_change *c)
                          list_of(c->targets, c->n_targets)));
 }
 
-/* Names, folded at 60 columns. */
-static void print_names(
-        const char *label, const struct span *s, size_t n, size_t at)
-{
-    (void)printf("%*s%s", INDENT, "", label);
-    at += INDENT;
-    for (size_t i = 0; i < n; i++) {
-        size_t len = s[i].len + (i + 1 < n);
+/* ---- text: services that change alike are told together ----------------- */
 
-        if (at + 1 + len > 60) {
-            (void)printf("\n%*s", INDENT + 4, "");
-            at = INDENT + 4;
-        }
-        (void)printf(" %.*s%s", S(s[i]), i + 1 < n ? "," : "");
-        at += 1 + len;
+#define COLUMNS_MAX 60
+#define INDENT      4
+#define TEXT_MAX    (64u << 20)
+
+struct group {
+    struct buf services; /* folded, as they are printed */
+    size_t column;
+    char *body; /* what changes for each of them */
+};
+
+struct telling {
+    const struct policytool_service *service; /* whose body this is */
+    struct buf body;
+    struct group *group;
+    size_t n_groups;
+    bool no_memory;
+};
+
+static void telling_fini(struct telling *t)
+{
+    for (size_t i = 0; i < t->n_groups; i++) {
+        buf_fini(&t->group[i].services);
+        free(t->group[i].body);
     }
-    (void)putchar('\n');
+    free(t->group);
+    buf_fini(&t->body);
 }
 
-static void print_change(void *ctx, const struct policytool_change *c)
+/* One more of a list that is folded; returns the column behind it. */
+static size_t put_folded(struct buf *b, size_t at, size_t indent,
+        const char *comma, const char *text)
 {
-    (void)ctx;
-    (void)printf("%.*s %.*s\n  %s -> %s\n", S(c->service->name),
-            S(c->service->argument), c->before, c->after);
-    print_names("from", c->sources, c->n_sources, 4);
-    print_names("to  ", c->targets, c->n_targets, 4);
+    size_t len = strlen(text);
+
+    buf_append_str(b, comma);
+    at += strlen(comma);
+    if (at + 2 + len > COLUMNS_MAX && *comma) {
+        buf_printf(b, "\n%*s", (int)indent, "");
+        at = indent;
+    } else if (at > 0) {
+        buf_append_str(b, " ");
+        at++;
+    }
+    buf_append_str(b, text);
+    return at + len;
 }
+
+static void put_names(
+        struct buf *b, const char *label, const struct span *s, size_t n)
+{
+    size_t at = INDENT + strlen(label);
+
+    buf_printf(b, "%*s%s", INDENT, "", label);
+    for (size_t i = 0; i < n; i++) {
+        char name[POLICY_TARGET_TEXT_MAX];
+
+        (void)snprintf(name, sizeof(name), "%.*s", S(s[i]));
+        at = put_folded(b, at, INDENT + 5, i > 0 ? "," : "", name);
+    }
+    buf_append_str(b, "\n");
+}
+
+static struct group *find_group(struct telling *t)
+{
+    const char *body = (const char *)t->body.ptr;
+    struct group *grown;
+
+    for (size_t i = 0; i < t->n_groups; i++) {
+        if (strcmp(t->group[i].body, body) == 0)
+            return &t->group[i];
+    }
+    grown = reallocarray(t->group, t->n_groups + 1, sizeof(*grown));
+    if (!grown)
+        return NULL;
+    t->group = grown;
+    grown += t->n_groups;
+    *grown = (struct group){
+            .services = BUF_INIT(TEXT_MAX), .body = strdup(body)};
+    if (!grown->body)
+        return NULL;
+    t->n_groups++;
+    return grown;
+}
+
+/* All of a service was told. */
+static void end_service(struct telling *t)
+{
+    const struct policytool_service *s = t->service;
+    char text[LIMIT_SERVICE_MAX + 4];
+    struct group *g;
+
+    if (!s)
+        return;
+    g = t->body.error ? NULL : find_group(t);
+    if (!g) {
+        t->no_memory = true;
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "%.*s %.*s", S(s->name), S(s->argument));
+    g->column = put_folded(
+            &g->services, g->column, 0, g->services.len > 0 ? "," : "", text);
+    t->no_memory |= g->services.error != 0;
+    buf_reset(&t->body);
+}
+
+static void add_text(void *ctx, const struct policytool_change *c)
+{
+    struct telling *t = ctx;
+
+    if (t->service != c->service)
+        end_service(t);
+    t->service = c->service;
+    buf_printf(&t->body, "  %s -> %s\n", c->before, c->after);
+    put_names(&t->body, "from", c->sources, c->n_sources);
+    put_names(&t->body, "to  ", c->targets, c->n_targets);
+}
+
+static int print_all(struct telling *t, struct err *err)
+{
+    end_service(t);
+    if (t->no_memory)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < t->n_groups; i++)
+        (void)printf("%s\n%s", (const char *)t->group[i].services.ptr,
+                t->group[i].body);
+    return 0;
+}
+
+/* ---- the command -------------------------------------------------------- */
 
 static int load(struct cli *cli, const struct policy_args *a, const char *dir,
         struct policy_view *v, struct err *err)
@@ -73,6 +177,7 @@ static int compare(struct cli *cli, const struct policy_args *a, json_t *list,
     struct policy_view old = {0}, new = {0}, zone = {0};
     CLEANUP(policytool_universe_free_ptr)
     struct policytool_universe *u = NULL;
+    CLEANUP(telling_fini) struct telling t = {.body = BUF_INIT(TEXT_MAX)};
     const struct policy *both[2];
     int r = load(cli, a, a->words[0], &old, err);
 
@@ -85,9 +190,10 @@ static int compare(struct cli *cli, const struct policy_args *a, json_t *list,
     both[0] = old.policy;
     both[1] = new.policy;
     r = policytool_universe_new(both, 2, zone.system, &u, err);
-    return r < 0 ? r
-                 : policytool_diff(u, a->json ? add_json : print_change, list,
-                           ret_calls, err);
+    if (r == 0)
+        r = policytool_diff(u, list ? add_json : add_text,
+                list ? (void *)list : &t, ret_calls, err);
+    return r == 0 ? print_all(&t, err) : r;
 }
 
 int policy_diff(struct cli *cli, int argc, char **argv)

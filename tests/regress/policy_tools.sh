@@ -48,8 +48,19 @@ is "nothing changes against itself" \
     "nothing changes for the qubes of this zone rc=0" "$(policy diff zone new)"
 sed -i 's/^qubes.Gpg   \*         work/qubes.Gpg   *         @anyvm/' new/30-user.policy
 is "who gains, and who loses the question" \
-    "qubes.Gpg * ask vault default=vault -> allow from mail to vault qubes.Gpg * deny -> allow from personal, server-signer to vault 3 combinations of source, target and service change rc=1" \
+    "qubes.Gpg * ask vault default=vault -> allow from mail to vault deny -> allow from personal, server-signer to vault 3 combinations of source, target and service change rc=1" \
     "$(policy diff zone/policy.d new)"
+sed 's/^\*.*/* * @anyvm @anyvm ask/' zone/policy.d/30-user.policy >new/31.policy
+mv new/30-user.policy old.policy && mv new/31.policy new/30-user.policy
+is "services that change alike are told together, folded" \
+    "qair.Sign +release qair.Sign *, * * qubes.Gpg * qubes.Open *" \
+    "$("$qair" -z zone policy diff zone new | grep -v -e '^ ' -e combinations | xargs)"
+is "and each of them, for programs, with as many calls" "5 true" \
+    "$("$qair" -z zone policy diff zone new --json | jq -r '
+        [([.changes[] | .service + .argument] | unique | length | tostring),
+         ([.changes[] | (.sources | length) * (.targets | length)] | add) == .calls] |
+        map(tostring) | join(" ")')"
+mv old.policy new/30-user.policy
 is "the same for programs" "3 deny allow personal server-signer vault" \
     "$("$qair" -z zone policy diff zone new --json |
         jq -r '[.calls, .changes[1].before, .changes[1].after, .changes[1].sources[], .changes[1].targets[]] | join(" ")')"
