@@ -224,6 +224,12 @@ static void use_stdio(struct pump *p)
     p->stdout_fd = STDOUT_FILENO;
 }
 
+/* A code that no process can have is no success, whatever its last byte. */
+static int as_exit_code(int code)
+{
+    return code < 0 || code > 255 ? CUT_OFF : code;
+}
+
 static _Noreturn void carry(struct link_port *port)
 {
     struct pump p = {.end = QREXEC_CALLER,
@@ -253,7 +259,7 @@ static _Noreturn void carry(struct link_port *port)
         (void)fprintf(stderr, "qrexec-client: %s\n", err.msg);
     if (r)
         leave(r == ERR_PEER ? CUT_OFF : QREXEC_EXIT_TROUBLE);
-    leave(o.no_exit_code ? 0 : code & 0xff);
+    leave(o.no_exit_code ? 0 : as_exit_code(code));
 }
 
 static _Noreturn void call_qube(void)

@@ -316,3 +316,44 @@ int take_call(char *ret, size_t cap)
     ret[n] = '\0';
     return fd;
 }
+
+void asked_and_told(const char *ident, const char *text)
+{
+    char question[1024];
+
+    trigger("", "vault", "t.S+a", ident);
+    answer(take_question(question, sizeof(question)), text);
+}
+
+void still_serves(void)
+{
+    asked_and_told("still", "result=deny\n");
+    want_refused("still");
+}
+
+int take_command(int listener, char *ret, size_t cap)
+{
+    const uint32_t version = 3;
+    uint8_t body[4096];
+    uint32_t own = OWN;
+    int fd = world_accept(listener);
+    ssize_t n;
+
+    put_msg(fd, QREXEC_HELLO, &version, 4);
+    assert_int_equal(want_msg(fd, QREXEC_HELLO, body, sizeof(body)), 4);
+    assert_memory_equal(body, &version, 4);
+    n = want_msg(fd, QREXEC_EXEC_CMDLINE, body, sizeof(body));
+    assert_in_range(n, 9, cap + 8);
+    assert_memory_equal(body, &own, 4);
+    assert_memory_equal(body + 4, "\0\0\0\0", 4);
+    memcpy(ret, body + 8, (size_t)n - 8);
+    assert_int_equal(ret[n - 9], 0);
+    return fd;
+}
+
+void name_port(int fd, uint32_t domain, uint32_t port)
+{
+    const uint32_t body[2] = {domain, port};
+
+    put_msg(fd, QREXEC_EXEC_CMDLINE, body, 8);
+}

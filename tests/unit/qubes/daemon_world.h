@@ -69,4 +69,18 @@ void answer(int fd, const char *text);
 int take_call(char *ret, size_t cap);
 void answer_bytes(int fd, const void *bytes, size_t len);
 
+/* An answer of the policy service. */
+#define ALLOW                                                                  \
+    "user=DEFAULT\nresult=allow\ntarget=vault\nautostart=True\n"               \
+    "requested_target=vault\n"
+
+/* Asks for t.S+a on vault, and has the policy say that. */
+void asked_and_told(const char *ident, const char *text);
+/* The daemon does its work as before. */
+void still_serves(void);
+/* The daemon's hello and command at another qube's daemon, which listens. */
+int take_command(int listener, char *ret, size_t cap);
+/* And the answer to it. */
+void name_port(int fd, uint32_t domain, uint32_t port);
+
 #endif
