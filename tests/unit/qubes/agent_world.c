@@ -31,6 +31,7 @@
 const char *world_agent_program;
 const char *world_server_program;
 const char *world_client_program;
+const char *world_session_user;
 
 static void be(uint32_t domain)
 {
@@ -44,6 +45,8 @@ const char *world_user(void)
 {
     const struct passwd *pw = getpwuid(geteuid() ? geteuid() : NOBODY);
 
+    if (world_session_user)
+        return world_session_user;
     assert_non_null(pw);
     return pw->pw_name;
 }
@@ -72,8 +75,9 @@ static _Noreturn void become(
     (void)dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
     if (setenv("USER", world_user(), 1) < 0)
         _exit(126);
-    if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 ||
-                                  setuid(NOBODY) < 0))
+    if (!world_session_user && geteuid() == 0 &&
+            (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 ||
+                    setuid(NOBODY) < 0))
         _exit(126);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     be(QUBE);
@@ -131,7 +135,9 @@ static void make_folder(const struct world *w, const char *sub)
     (void)snprintf(path, sizeof(path), "%s/%s", w->dir, sub);
     if (*sub)
         assert_int_equal(mkdir(path, 0755), 0);
-    if (geteuid() == 0)
+    if (world_session_user)
+        assert_int_equal(chmod(path, 0755), 0);
+    else if (geteuid() == 0)
         assert_int_equal(chown(path, NOBODY, NOBODY), 0);
 }
 

@@ -23,6 +23,8 @@ struct world {
 extern const char *world_agent_program;
 extern const char *world_server_program;
 extern const char *world_client_program;
+/* Set: the qube's programs run as root after all, its services as this user. */
+extern const char *world_session_user;
 
 /* The agent, with these options, NULL-terminated; no dom0 yet. */
 void world_start(struct world *w, const char *const *options);
