@@ -229,6 +229,7 @@ is "questions are on record" 3 "$(recorded ': asked in screen')"
 # ---- ends --------------------------------------------------------------
 
 hang() { # starts a hanging call; sets caller
+    : >hang.out # not the former one's
     env --default-signal=INT qair -z zone call store test.Hang >hang.out 2>hang.err </dev/null &
     caller=$!
     for _ in $(seq 200); do
