@@ -262,6 +262,10 @@ void policy_explain(const struct policy *p, const struct policy_system *s,
         void (*show)(void *ctx, const struct policy_finding *finding),
         void *ctx, struct policy_result *ret);
 
+/* Would rule i decide the request if no rule came before it? */
+bool policy_rule_fits(const struct policy *p, const struct policy_system *s,
+        const struct policy_request *request, size_t i) MUST_CHECK;
+
 /* ---- doubts ------------------------------------------------------------ */
 
 struct policy_doubt {

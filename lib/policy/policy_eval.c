@@ -304,6 +304,16 @@ static enum policy_match match_rule(
     return POLICY_MATCH;
 }
 
+bool policy_rule_fits(const struct policy *p, const struct policy_system *s,
+        const struct policy_request *request, size_t i)
+{
+    struct policy_result unused;
+    struct policy_query q;
+
+    return policy_query_init(&q, p, s, request, &unused) &&
+           match_rule(&q, &p->rules[i]) == POLICY_MATCH;
+}
+
 void policy_explain(const struct policy *p, const struct policy_system *s,
         const struct policy_request *request,
         void (*show)(void *ctx, const struct policy_finding *finding),

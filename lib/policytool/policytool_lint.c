@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RELAY "qair.Relay" /* the transport service of packaging/qubes */
+#define DECIDERS_ASKS_MAX 200000       /* for a word more, not for a verdict */
+#define RELAY             "qair.Relay" /* the transport service of packaging/qubes */
 
 /* What a rule did in all the calls there can be. */
 struct deeds {
@@ -209,6 +210,91 @@ static struct span lost_tag(const struct lint *l, struct span word)
     return SPAN_EMPTY;
 }
 
+/* Who decides the calls that a rule fits. */
+struct deciders {
+    size_t rule[2], n;
+    bool more; /* there are others, or may be */
+    size_t asks;
+};
+
+static bool names_service(
+        const struct policy_rule_view *v, const struct policytool_service *s)
+{
+    return span_eq_str(v->service, "*") ||
+           (span_eq(v->service, s->name) &&
+                   (span_eq_str(v->argument, "*") ||
+                           span_eq(v->argument, s->argument)));
+}
+
+static void add_decider(struct deciders *d, size_t rule)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        if (d->rule[i] == rule)
+            return;
+    }
+    if (d->n == ARRAY_LEN(d->rule))
+        d->more = true;
+    else
+        d->rule[d->n++] = rule;
+}
+
+/* Of one service. */
+static void find_deciders(
+        const struct lint *l, size_t rule, size_t service, struct deciders *ret)
+{
+    const struct policytool_universe *u = l->u;
+    size_t n = u->n_qubes * u->n_targets;
+    struct policy_result r;
+
+    for (size_t i = 0; i < n && !ret->more; i++) {
+        const struct policy_request request = {
+                .source = u->qube[i / u->n_targets].name,
+                .target = u->target[i % u->n_targets],
+                .service = u->service[service].text,
+        };
+
+        if (++ret->asks > DECIDERS_ASKS_MAX)
+            ret->more = true;
+        if (!policy_rule_fits(u->policy[0], u->system, &request, rule))
+            continue;
+        policy_eval(u->policy[0], u->system, &request, &r);
+        if (r.rule > 0)
+            add_decider(ret, r.rule - 1);
+    }
+}
+
+static void tell_dead(
+        const struct lint *l, size_t rule, const struct policy_rule_view *v)
+{
+    struct policy_rule_view first[2];
+    struct deciders d = {.n = 0};
+    const char *others;
+
+    for (size_t i = 0; i < l->u->n_services && !d.more; i++) {
+        if (names_service(v, &l->u->service[i]))
+            find_deciders(l, rule, i, &d);
+    }
+    if (d.n == 0) {
+        tell(l, rule, false, "decides no call: %s fits its words",
+                d.more ? "hardly anybody" : "nobody");
+        return;
+    }
+    for (size_t i = 0; i < d.n; i++) /* in their order */
+        policy_rule_at(l->u->policy[0],
+                d.rule[d.n == 2 && d.rule[0] > d.rule[1] ? 1 - i : i],
+                &first[i]);
+    others = d.more ? " and others" : "";
+    if (d.n == 1)
+        tell(l, rule, false, "decides no call: %.*s:%u%s %s first",
+                (int)first[0].file.len, (const char *)first[0].file.ptr,
+                first[0].line, others, d.more ? "come" : "comes");
+    else
+        tell(l, rule, false, "decides no call: %.*s:%u%s %.*s:%u%s come first",
+                (int)first[0].file.len, (const char *)first[0].file.ptr,
+                first[0].line, d.more ? "," : " and", (int)first[1].file.len,
+                (const char *)first[1].file.ptr, first[1].line, others);
+}
+
 static void conclude(const struct lint *l, size_t rule)
 {
     const struct deeds *d = &l->deeds[rule];
@@ -223,9 +309,7 @@ static void conclude(const struct lint *l, size_t rule)
         tell(l, rule, false, "no qube has the tag '%.*s'", (int)tag.len,
                 (const char *)tag.ptr);
     else if (!d->decides && !d->takes_part)
-        tell(l, rule, false,
-                "decides no call between the qubes there are: earlier "
-                "rules cover it, or nobody fits its words");
+        tell_dead(l, rule, &v);
     else if (d->decides && v.action != POLICY_DENY && !d->works)
         tell(l, rule, false, "lets nothing through: %s", d->why_not);
     else if (d->decides && v.has_redirect && !d->leads)

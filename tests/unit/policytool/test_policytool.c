@@ -485,7 +485,7 @@ static void note(void *ctx, const struct policytool_finding *f)
         const char *start;
         bool *set;
     } kinds[] = {
-            {"decides no call between", found->dead},
+            {"decides no call: ", found->dead},
             {"no qube has the tag 'none'", found->tag},
             {"lets nothing through: 30.policy:", found->idle},
             {"its target= is where", found->anyway},
@@ -676,6 +676,47 @@ static void test_a_transport_behind_a_halted_relay_is_an_error_too(void **state)
     policy_system_free(s);
 }
 
+static void keep_words(void *ctx, const struct policytool_finding *f)
+{
+    snprintf(ctx, ERR_MSG_MAX, "%s", f->what);
+}
+
+static void test_lint_says_which_rules_cover(void **state)
+{
+    static const char *const cases[][2] = {
+            {"a.A * work * deny\na.A * work mail allow\n",
+                    "decides no call: 30.policy:1 comes first"},
+            {"a.A * work * deny\na.A * @anyvm vault deny\n"
+             "a.A * @tag:dev vault allow\n",
+                    "decides no call: 30.policy:1 and 30.policy:2 come first"},
+            {"a.A * work vault deny\na.A * mail vault deny\n"
+             "a.A * vault vault deny\na.A * far vault deny\n"
+             "a.A * tmpl vault deny\na.A * @anyvm vault allow\n",
+                    "decides no call: 30.policy:1, 30.policy:3 and others come "
+                    "first"},
+            {"a.A +x far vault deny\na.A * @type:StandaloneVM mail allow\n",
+                    "decides no call: nobody fits its words"},
+    };
+    struct policy_system *s = make_system();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct policy *p = policy_of(cases[i][0]);
+        const struct policy *one_policy = p;
+        struct policytool_universe *u;
+        char words[ERR_MSG_MAX] = "";
+        struct err err;
+
+        assert_int_equal(
+                policytool_universe_new(&one_policy, 1, s, &u, &err), 0);
+        assert_int_equal(policytool_lint(u, keep_words, words, &err), 0);
+        assert_string_equal(words, cases[i][1]);
+        policytool_universe_free(u);
+        policy_free(p);
+    }
+    policy_system_free(s);
+}
+
 static void test_lint_by_example(void **state)
 {
     static const struct {
@@ -788,6 +829,7 @@ int main(void)
             cmocka_unit_test(test_reach_is_the_shortest_way),
             cmocka_unit_test(test_lint_says_what_is_so),
             cmocka_unit_test(test_lint_by_example),
+            cmocka_unit_test(test_lint_says_which_rules_cover),
             cmocka_unit_test(
                     test_a_transport_behind_a_halted_relay_is_an_error_too),
             cmocka_unit_test(test_reach_of_a_qube_that_is_not_there),
