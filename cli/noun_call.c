@@ -42,6 +42,8 @@ static const char *text_of(json_t *call, const char *key)
     return s ? s : "";
 }
 
+#define COLUMNS 60
+
 /* What may be chosen, the one offered first with a star. */
 static void print_candidates(json_t *call)
 {
@@ -52,7 +54,7 @@ static void print_candidates(json_t *call)
         const char *s = json_string_value(name);
         size_t len = s ? strlen(s) + 2 : 0;
 
-        if (column == 0 || column + len > 58)
+        if (column == 0 || column + len > COLUMNS - 2)
             column = (size_t)printf("%s  to", column ? "\n" : "") - !!column;
         column += (size_t)printf(" %s%s", s ? s : "",
                 s && strcmp(s, text_of(call, "default")) == 0 ? "*" : "");
@@ -61,21 +63,52 @@ static void print_candidates(json_t *call)
         (void)printf("\n");
 }
 
-/* Two lines a call, so that it reads on a narrow terminal. */
+/* Indented, all of it: who answers a question must see what is asked. */
+static void print_wrapped(const char *text)
+{
+    size_t left = strlen(text);
+
+    while (left > 0) {
+        size_t n = left > COLUMNS - 2 ? COLUMNS - 2 : left;
+
+        (void)printf("  %.*s\n", (int)n, text);
+        text += n;
+        left -= n;
+    }
+}
+
+static void print_ends(json_t *call)
+{
+    const char *from = text_of(call, "source_zone");
+    const char *to = text_of(call, "zone");
+    const char *service = text_of(call, "service");
+    char source[256], target[256], line[COLUMNS + 1];
+    int n;
+
+    (void)snprintf(source, sizeof source, "%s%s%s%s", text_of(call, "source"),
+            *from ? " (zone " : "", from, *from ? ")" : "");
+    (void)snprintf(target, sizeof target, "-> %s%s%s", to, *to ? "/" : "",
+            text_of(call, "qube"));
+    n = snprintf(line, sizeof line, "%s %s %s", source, target, service);
+    if (n <= COLUMNS - 2) {
+        print_wrapped(line);
+        return;
+    }
+    print_wrapped(source);
+    print_wrapped(target);
+    print_wrapped(service);
+}
+
 static void print_call(json_t *call)
 {
     uint64_t since =
             (uint64_t)json_integer_value(json_object_get(call, "since"));
-    const char *from = text_of(call, "source_zone");
-    const char *to = text_of(call, "zone");
     char when[TEXT_TIME_SIZE];
     bool known = text_format_time(since, when);
 
     (void)printf("%s %-7s %s\n", text_of(call, "id"), text_of(call, "state"),
             known ? when + sizeof("2026-11-25T") - 1 : "");
-    (void)printf("  %s%s%s%s -> %s%s%s %s\n", text_of(call, "source"),
-            *from ? " (zone " : "", from, *from ? ")" : "", to, *to ? "/" : "",
-            text_of(call, "qube"), text_of(call, "service"));
+    print_ends(call);
     print_candidates(call);
 }
 

@@ -69,6 +69,7 @@ struct qaird_qube {
     struct qaird_qube *next;
     struct qaird *q;
     pid_t pid;
+    unsigned uid_at;   /* its uid, from QAIRD_QUBE_UIDS on */
     unsigned slot;     /* of a disposable, counted from 1; 0: none */
     bool again;        /* asked for anew while the old one was ending */
     uint32_t again_id; /* the request that waits for it */

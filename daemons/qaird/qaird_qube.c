@@ -146,13 +146,26 @@ static int check_machine(uid_t uid, gid_t gid, struct err *err)
     return 0;
 }
 
-/* Each running qube has a uid of its own. */
-static unsigned uid_of(const struct qaird *q, const struct conf_qube *c,
-        const struct qaird_qube *u)
+/*
+ * Each running qube has a uid of its own: that of its place in qubes.d, or,
+ * when places have shifted since and another runs under that, the next.
+ */
+static bool has_uid(const struct qaird *q, unsigned at)
 {
-    unsigned index = (unsigned)(c - q->qubes_conf.qubes);
+    for (const struct qaird_qube *u = q->qubes; u; u = u->next) {
+        if (!u->slot && u->uid_at == at)
+            return true;
+    }
+    return false;
+}
 
-    return QAIRD_QUBE_UIDS + (u->slot ? LIMIT_QUBES_MAX + u->slot - 1 : index);
+static unsigned find_uid(const struct qaird *q, const struct conf_qube *c)
+{
+    unsigned at = (unsigned)(c - q->qubes_conf.qubes);
+
+    for (unsigned i = 0; i < LIMIT_QUBES_MAX && has_uid(q, at); i++)
+        at = (at + 1) % LIMIT_QUBES_MAX;
+    return at;
 }
 
 static int start_process(struct qaird *q, const struct conf_qube *c,
@@ -162,8 +175,8 @@ static int start_process(struct qaird *q, const struct conf_qube *c,
     struct isolate_params p = {
             .name = u->name,
             .programs = q->programs,
-            .uid = qaird_uid(q, uid_of(q, c, u)),
-            .gid = qaird_uid(q, uid_of(q, c, u)),
+            .uid = qaird_uid(q, QAIRD_QUBE_UIDS + u->uid_at),
+            .gid = qaird_uid(q, QAIRD_QUBE_UIDS + u->uid_at),
     };
     int rc;
 
@@ -193,6 +206,7 @@ static int start(struct qaird *q, const struct conf_qube *c, struct span name,
     if (!u)
         return err_set(err, ERR_MEMORY, "out of memory");
     u->slot = slot;
+    u->uid_at = slot ? LIMIT_QUBES_MAX + slot - 1 : find_uid(q, c);
     memcpy(u->name, name.ptr, name.len); /* checked by who calls */
     /* A byte stream (docs/proto/agent.md), as other carriers are. */
     rc = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0

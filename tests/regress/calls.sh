@@ -76,6 +76,8 @@ test.Mark   *    work       store  allow target=@dispvm:mill
 test.Mark   +no  work       @dispvm:mill  allow autostart=no
 test.Who    +ask work       @default  ask default_target=store
 test.Who    +ask work       other  ask
+test.Echo   *    work       @default  ask default_target=store
+test.Echo   *    work       other  ask
 test.Who    +gui other      @default  ask default_target=store
 test.Who    +gui other      store  ask
 *           *    work       store  allow user=user
@@ -199,6 +201,12 @@ is "nothing else than what is offered" "rc=1" \
     "$(run owner call allow "$id" work | tail -n 1)"
 is "the owner lets it through" "rc=0" "$(run owner call allow "$id")"
 is "and it runs" "work test.Who+ask ask rc=0" "$(told)"
+long=$(printf '%0300d' 7)
+ask work "test.Echo+$long"
+is "and shows all of a long argument" "test.Echo+$long 60" \
+    "$(owner call list | sed -n '4,9p' | tr -d ' \n') $(owner call list | wc -L)"
+is "the owner may say the target, too" "rc=0" "$(run owner call allow "$id" other)"
+is "which may lack the service" "rc=127" "$(told | grep -o 'rc=.*')"
 ask work test.Who+ask
 is "the owner denies" "rc=0" "$(run owner call deny "$id")"
 is "and the caller hears it" \
