@@ -209,6 +209,13 @@ client() { # QUBE WORD...
         "${!var:-$bin/qrexec-client-vm}" \
         --agent-socket="$dir/q/$q/agent.sock" "$@"
 }
+# The same without a time, to be started with &: $! is the program itself.
+client_alone() { # QUBE WORD...
+    local q=$1 var=client_of_$1
+    shift
+    VCHAN_DOMAIN=${id_of[$q]} exec "${!var:-$bin/qrexec-client-vm}" \
+        --agent-socket="$dir/q/$q/agent.sock" "$@"
+}
 from() { # QUBE WORD...: sets rc; files out, err
     rc=0
     client "$@" < /dev/null > out 2> err || rc=$?

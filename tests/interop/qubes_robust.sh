@@ -19,6 +19,8 @@ host_rules << 'RULES'
 t.Echo   * work  vault allow
 t.Exit   * work  vault allow
 t.Not    * work  vault allow
+t.Talk   * work  vault allow
+t.Deaf   * work  vault allow
 t.Dom0   * work  dom0  allow
 t.Gone   * work  ghost allow
 t.Relay  * relay vault allow
@@ -36,6 +38,17 @@ SH
 service vault t.Exit << 'SH'
 #!/bin/sh
 exit "$1"
+SH
+service vault t.Talk << SH
+#!/bin/sh
+echo \$\$ > $dir/talk.pid
+exec yes
+SH
+service vault t.Deaf << SH
+#!/bin/sh
+echo \$\$ > $dir/deaf.pid
+while [ ! -e $dir/deaf.go ]; do sleep 0.05; done
+exec cat > /dev/null
 SH
 echo 'no program' > q/vault/rpc/t.Not
 chmod 644 q/vault/rpc/t.Not
@@ -149,6 +162,28 @@ from relay vault t.Relay
 is 'and after they are gone' 0 'ran as relay'
 from rogue work t.Echo
 ok 'and the rogue is judged as ever' refused
+
+# ---- ends that do not take what they are sent -----------------------------------
+gone() { ! kill -0 "$(cat "$1")"; }
+mkfifo unread
+client_alone work vault t.Talk < /dev/null > unread 2>> log &
+pid_of[talk]=$!
+exec 7< unread
+client_alone work vault t.Deaf < /dev/zero > /dev/null 2>> log &
+pid_of[deaf]=$!
+wait_for test -s talk.pid
+wait_for test -s deaf.pid
+from work vault t.Echo+x
+is 'a caller that never reads and a service that never reads hold nobody' \
+    0 'work 1'
+kill "${pid_of[talk]}" "${pid_of[deaf]}"
+exec 7<&-
+ok 'a caller that goes away ends its service, which was talking' \
+    wait_for gone talk.pid
+touch deaf.go
+ok 'one that was deaf hears the end when it listens' wait_for gone deaf.pid
+wait "${pid_of[talk]}" "${pid_of[deaf]}" 2> /dev/null
+unset 'pid_of[talk]' 'pid_of[deaf]'
 
 # ---- 2.4, 3.2: relays ----------------------------------------------------------
 from work far t.Rem+1
