@@ -32,6 +32,9 @@ uint64_t daemon_now_ms(void)
 }
 
 static void say(struct daemon *d, const char *fmt, va_list ap)
+        PRINTF_LIKE(2, 0);
+
+static void say(struct daemon *d, const char *fmt, va_list ap)
 {
     char text[512];
     char when[TEXT_TIME_SIZE] = "";
