@@ -148,6 +148,20 @@ static void ask(struct client *c, struct qrexec_msg *m)
         refuse(c, span_str("qair-agent"), span_str(err.msg));
 }
 
+/* It went away, or broke the protocol, before its answer came. */
+static void withdraw(struct client *c)
+{
+    char ident[QREXEC_IDENT_SIZE];
+    struct qrexec_msg m = {.type = QREXEC_SERVICE_REFUSED};
+    struct err err;
+
+    (void)snprintf(ident, sizeof(ident), IDENT "%u", c->serial);
+    m.ident = span_str(ident);
+    if (tell(&m, &err))
+        die("link to the zone: %s", err.msg);
+    drop_client(c);
+}
+
 static void on_client(struct client *c)
 {
     struct qrexec_msg m;
@@ -156,14 +170,17 @@ static void on_client(struct client *c)
     int r;
 
     if (link_recv(c->link, &err)) {
-        drop_client(c);
+        if (c->asked)
+            withdraw(c);
+        else
+            drop_client(c);
         return;
     }
     in = link_in(c->link);
     if (in.len == 0)
         return;
     if (c->asked) { /* one request a connection */
-        drop_client(c);
+        withdraw(c);
         return;
     }
     r = qrexec_msg_get(&in, &m, &err);

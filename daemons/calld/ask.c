@@ -120,8 +120,8 @@ void ask_begin(struct call *c, const struct msg_decision *d)
     a->until = time_to_answer(c, now);
     c->ask = a;
     c->d->n_asking++;
-    /* The stream's other end goes with whoever waits; a qube's program is
-     * watched by nobody, its stream has not been made. */
+    /* The stream's other end goes with whoever waits; of a qube's program its
+     * agent tells (qube_hear.c). */
     if (sd_event_add_time_relative(e, &a->timer, CLOCK_MONOTONIC,
                 (a->until - now) * 1000000, 0, on_late, a) < 0 ||
             (c->data >= 0 && sd_event_add_io(e, &a->hangup, c->data, EPOLLRDHUP,

@@ -101,6 +101,21 @@ static void on_terminated(struct qube *q, const struct qrexec_msg *m)
     q->running--;
 }
 
+/* Whoever asked has gone: a person need not be asked any more.  A call that is
+ * under way goes on, to a stream whose other end is closed. */
+static void on_withdrawn(struct qube *q, const struct qrexec_msg *m)
+{
+    struct call *c;
+
+    LIST_FOREACH (c, &q->d->calls, entry) {
+        if (c->source == q && c->ask && span_eq_str(m->ident, c->ident)) {
+            call_refuse(c, ERR_PEER, c->d->where,
+                    "the caller went away before it was allowed");
+            return;
+        }
+    }
+}
+
 static const struct {
     uint32_t type;
     enum qube_state state;
@@ -108,6 +123,7 @@ static const struct {
 } permits[] = {
         {QREXEC_HELLO, QUBE_GREETING, on_hello},
         {QREXEC_TRIGGER_SERVICE4, QUBE_UP, on_trigger},
+        {QREXEC_SERVICE_REFUSED, QUBE_UP, on_withdrawn},
         {QREXEC_CONNECTION_TERMINATED, QUBE_UP, on_terminated},
 };
 

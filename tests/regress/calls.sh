@@ -219,6 +219,11 @@ is "and the caller hears that" \
     "$(told)"
 is "a call that does not ask cannot be answered" "rc=1" \
     "$(run owner call allow "$id" | tail -n 1)"
+qube work -- timeout 1 qrexec-client-vm @default test.Who+ask </dev/null >/dev/null 2>&1
+nothing_asks() { ! owner call list | grep -q ' asking '; }
+is "a program that gives up takes its question along" ok \
+    "$(until_it nothing_asks)"
+is "which is on record" 1 "$(recorded 'the caller went away before')"
 gui() { # ANSWER: what the person in the GuiVM says
     qube screen "printf '%s\n' '$1' >/home/user/answer"
     run qube other -- qrexec-client-vm @default test.Who+gui </dev/null | xargs

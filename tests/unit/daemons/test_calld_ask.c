@@ -230,6 +230,29 @@ static void a_caller_that_goes_away_takes_its_question_along(void **state)
     assert_int_equal(list(w, "asking", id), 0);
 }
 
+static void a_program_that_goes_away_takes_its_own_question_along(void **state)
+{
+    struct world *w = *state;
+    struct qrexec_msg gone = {.type = QREXEC_SERVICE_REFUSED};
+    struct agent a;
+    char id[33];
+
+    world_skip_checkpoint(w);
+    a = world_work_qube(w);
+    trigger_asking(w, &a, "SOCKET1", "");
+    trigger_asking(w, &a, "SOCKET2", "");
+    await_question(w, 2, id);
+    gone.ident = span_str("SOCKET3"); /* has been answered meanwhile */
+    agent_say(&a, &gone, NULL, 0);
+    gone.ident = span_str("SOCKET1");
+    agent_say(&a, &gone, NULL, 0);
+    hear_refusal(w, "the caller went away before it was allowed");
+    agent_hear_refused(&a, "SOCKET1", "zone server",
+            "the caller went away before it was allowed");
+    assert_int_equal(list(w, "asking", id), 1);
+    link_free(a.l);
+}
+
 static void a_call_of_a_zone_asks_no_longer_than_its_envelope(void **state)
 {
     const struct msg_incoming in = {
@@ -444,6 +467,7 @@ int main(int argc, char **argv)
             CASE(an_answered_call_does_not_ask_again),
             CASE(a_flood_of_questions_is_bounded),
             CASE(a_caller_that_goes_away_takes_its_question_along),
+            CASE(a_program_that_goes_away_takes_its_own_question_along),
             CASE(a_call_of_a_zone_asks_no_longer_than_its_envelope),
             CASE(the_guivm_is_asked_in_words_of_qubes),
             CASE(what_a_guivm_makes_up_is_put_to_the_policy_or_refused),
