@@ -27,6 +27,9 @@
 struct agent agent = {.fork_server = FORK_SERVER_DEFAULT};
 
 static void say(const char *fmt, va_list ap, unsigned left_out)
+        PRINTF_LIKE(1, 0);
+
+static void say(const char *fmt, va_list ap, unsigned left_out)
 {
     char text[ERR_MSG_MAX + 128];
 
