@@ -77,7 +77,7 @@ static int serve(struct client *c, struct dsock_request *q, struct err *err)
     if (r)
         return r;
     if (asked) /* this client has decided it, nobody else has to */
-        request_free(asked);
+        request_abandon(asked);
     r = dsock_put_request(q, bytes, sizeof(bytes), &len);
     if (r)
         return err_set(err, r, "the command is too long");

@@ -77,6 +77,7 @@ struct request {
     /* The way to a qube. */
     char target[QREXEC_NAME_SIZE]; /* as its daemon's socket is called */
     bool started;                  /* qubesd was asked to */
+    bool creating;                 /* qubesd was asked for a disposable */
     bool disposable;               /* to be killed at the end */
     bool greeted;                  /* by the target's daemon */
 };
@@ -136,6 +137,8 @@ void request_new(struct daemon *d, const uint8_t ident[QREXEC_IDENT_SIZE],
 struct request *request_find(struct daemon *d, struct span ident);
 /* The end: refuses if that is still to be said, and says why in the log. */
 void request_fail(struct request *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Nobody waits any more: no word of it, and what was made for the call goes. */
+void request_abandon(struct request *r);
 void request_free(struct request *r);
 void requests_abort(struct daemon *d);
 /* Who calls, and what, as the target shall hear it. */

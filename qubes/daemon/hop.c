@@ -53,11 +53,13 @@ static void on_killed(void *ctx, int e, struct err *err)
 
 void hop_kill(struct request *r)
 {
+    /* One that was never started is not running, and does not go by itself. */
+    const char *method = r->started ? "admin.vm.Kill" : "admin.vm.Remove";
     struct err err;
 
     r->disposable = false;
     talk_free(TAKE_PTR(r->talk));
-    if (call_qubesd(r, "admin.vm.Kill", "", KILL_S, on_killed, &err) == 0)
+    if (call_qubesd(r, method, "", KILL_S, on_killed, &err) == 0)
         return;
     daemon_log(r->d, "disposable %s is not killed: %s", r->target, err.msg);
     request_free(r);
@@ -226,6 +228,7 @@ static void on_created(void *ctx, int e, struct err *err)
 
     if (e == 0)
         return;
+    r->creating = false;
     if (e != ERR_PEER || admin_answer(talk_in(r->talk), &value, err)) {
         request_fail(r, "no disposable: %s", err->msg);
         return;
@@ -242,7 +245,10 @@ static void on_created(void *ctx, int e, struct err *err)
     talk_free(TAKE_PTR(r->talk));
     memcpy(r->target, name, sizeof(r->target));
     r->disposable = true;
-    boot(r);
+    if (r->answered) /* the qube has forgotten it meanwhile */
+        hop_kill(r);
+    else
+        boot(r);
 }
 
 static void create(struct request *r)
@@ -256,6 +262,7 @@ static void create(struct request *r)
         return;
     }
     memmove(r->target, r->target + n, strlen(r->target + n) + 1);
+    r->creating = true;
     if (call_qubesd(r, "admin.vm.CreateDisposable", by_uuid ? "uuid" : "",
                 START_S, on_created, &err))
         request_fail(r, "no disposable: %s", err.msg);

@@ -86,10 +86,11 @@ void request_fail(struct request *r, const char *fmt, ...)
         request_free(r);
 }
 
-/* Nobody waits any more; what was made for the call goes. */
-static void abandon(struct request *r)
+void request_abandon(struct request *r)
 {
     r->answered = true;
+    if (r->creating) /* its name is still to come */
+        return;
     talk_free(TAKE_PTR(r->talk));
     if (r->disposable)
         hop_kill(r);
@@ -101,7 +102,7 @@ void requests_abort(struct daemon *d)
 {
     for (size_t i = 0; i < REQUESTS_MAX; i++) {
         if (d->requests[i])
-            abandon(d->requests[i]);
+            request_abandon(d->requests[i]);
     }
 }
 
@@ -215,7 +216,7 @@ void request_new(struct daemon *d, const uint8_t ident[QREXEC_IDENT_SIZE],
     int e;
 
     if (former)
-        abandon(former);
+        request_abandon(former);
     r = calloc(1, sizeof(*r));
     if (!r || d->closing || !add(d, r)) {
         daemon_log_qube(d, "request refused: %d are pending", REQUESTS_MAX);

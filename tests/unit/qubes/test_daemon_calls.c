@@ -206,6 +206,34 @@ static void test_a_disposable_dies_with_the_agent_and_the_daemon(void **state)
     (void)close(fd);
 }
 
+/* A qube that asks and forgets, again and again, leaves none behind. */
+static void test_a_disposable_that_nobody_waits_for_is_removed(void **state)
+{
+    static const char made[] = "0\0" DISP_UUID;
+    char call[512];
+
+    (void)state;
+    world_ready(4, NULL);
+    for (int agent_goes = 0; agent_goes <= 1; agent_goes++) {
+        int fd;
+
+        asked_and_told("SOCKET1", DISPOSABLE);
+        fd = take_call(call, sizeof(call));
+        if (agent_goes) {
+            (void)close(w.agent);
+            world_ready(4, NULL);
+        } else {
+            asked_and_told("SOCKET1", "result=deny\n");
+            want_refused("SOCKET1");
+        }
+        answer_bytes(fd, made, sizeof(made) - 1);
+        fd = take_call(call, sizeof(call));
+        assert_string_equal(call, "admin.vm.Remove+ dom0 name " DISP_UUID "|");
+        answer_bytes(fd, "0\0", 2);
+    }
+    still_serves();
+}
+
 static void test_a_disposable_without_a_name_is_none(void **state)
 {
     static const struct {
@@ -335,6 +363,7 @@ int main(int argc, char **argv)
             WITH_WORLD(test_a_disposable_dies_with_its_call),
             WITH_WORLD(test_a_disposable_that_fails_is_killed_too),
             WITH_WORLD(test_a_disposable_dies_with_the_agent_and_the_daemon),
+            WITH_WORLD(test_a_disposable_that_nobody_waits_for_is_removed),
             WITH_WORLD(test_a_disposable_without_a_name_is_none),
             WITH_WORLD(test_a_service_of_dom0_knows_who_calls),
             WITH_WORLD(test_a_qube_that_never_joins_dom0_costs_a_process_5_s),
