@@ -158,8 +158,10 @@ int options_parse(int argc, char **argv, struct options *ret)
             (void)fputs(usage_text, stdout);
             return 0;
         }
-        if (key == '?')
+        if (key == '?') { /* getopt has said which */
+            (void)fputs("qrexec-client: see --help\n", stderr);
             return 2;
+        }
         if (flag)
             *flag = true;
         else if (!set_value(&o, key))

@@ -177,8 +177,10 @@ int options_parse(int argc, char **argv, struct options *ret)
             print_help();
             return 0;
         }
-        if (key == '?')
+        if (key == '?') { /* getopt has said which */
+            (void)fputs("qrexec-daemon: see --help\n", stderr);
             return 2;
+        }
         if (!set_option(&o, key))
             return complain("no good here:", optarg);
     }

@@ -160,8 +160,10 @@ static int parse_options(int argc, char **argv, struct options *o)
             print_help();
             return 0;
         }
-        if (key == '?')
+        if (key == '?') { /* getopt has said which */
+            (void)fputs("qrexec-policy-daemon: see --help\n", stderr);
             return 2;
+        }
         if (!set_option(o, key, &own_paths)) {
             (void)fprintf(stderr,
                     "qrexec-policy-daemon: '%s' is no good here; see --help\n",

@@ -50,6 +50,12 @@ dom0 -d "uuid:$(uuid 2)" "$me:true" < /dev/null
 is 'by uuid' 0 ''
 dom0 -d vault 'DEFAULT:QUBESRPC t.Who+x dom0' < /dev/null
 is 'a service' 7 'dom0 x x'
+ok 'calls of dom0 are on record, by name' \
+    grep -q "qrexec-daemon vault: dom0 runs $me:QUBESRPC t.Who+x dom0\$" log
+dom0 -d vault "$me:true
+x qrexec-daemon vault: dom0 runs y" < /dev/null
+ok 'and none writes a line of its own' \
+    grep -qF "dom0 runs $me:true\\x0ax qrexec-daemon vault: dom0 runs y" log
 dom0 -d vault 'DEFAULT:QUBESRPC t.None dom0' < /dev/null
 is 'a service that is not there' 127 ''
 dom0 -E -d vault "$me:exit 3" < /dev/null
