@@ -294,7 +294,6 @@ static const struct role_permit permits[] = {
         {MSG_ROLE_KEYD, MSG_APPEND, ROLE_OPEN, on_append},
         {MSG_ROLE_KEYD, MSG_LOG_KEY, ROLE_OPEN, on_key},
         {MSG_ROLE_CALLD, MSG_CHECKPOINT_GET, ROLE_OPEN, on_checkpoint_get},
-        {MSG_ROLE_KEYD, MSG_CHECKPOINT_GET, ROLE_OPEN, on_checkpoint_get},
 };
 
 static const struct role_spec spec = {

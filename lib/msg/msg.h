@@ -61,7 +61,7 @@ enum msg_type {
     MSG_DECISION = 34,       /* msg_decision */
     MSG_POLICY_CHANGED = 35, /* policyd -> calld: msg_empty */
 
-    /* calld, netd, policyd, keyd -> logd */
+    /* calld, netd, keyd -> logd */
     MSG_APPEND = 48,         /* msg_append -> MSG_APPENDED */
     MSG_APPENDED = 49,       /* msg_appended: durable */
     MSG_LOG_KEY = 50,        /* keyd -> logd, once: msg_log_key */
