@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Each test that docs/qubes.md names exists, and has the case that it names:
-# docs_cases.sh SOURCE-ROOT.  "..." in a name stands for anything.
+# Each test that docs/qubes.md and docs/policy.md name exists, and has the case
+# that they name: docs_cases.sh SOURCE-ROOT.  Read are the tables whose last
+# column is "test".  "..." in a name stands for anything.
 set -u
 cd "$1" || exit 1
 n=0
@@ -31,7 +32,11 @@ while IFS= read -r cell; do
             bad=1
         fi
     done < <(sed 's/, `/\n`/g; s/; /\n/g' <<< "$cell")
-done < <(sed -n 's/^| .* | \(.*\) |$/\1/p' docs/qubes.md | grep -vx 'test\|---')
-[ "$n" -gt 40 ] || { echo "not ok $((++n)) - the tables of docs/qubes.md are read" && bad=1; }
+done < <(for page in docs/qubes.md docs/policy.md; do
+    awk '!/^\|/ { table = 0 }
+        /^\|/ && !table { table = 1; take = /\| test \|$/; next }
+        take && table && !/^\| ---/' "$page" | sed 's/^| .* | \(.*\) |$/\1/'
+done)
+[ "$n" -gt 80 ] || { echo "not ok $((++n)) - the tables are read" && bad=1; }
 echo "1..$n"
 exit $bad
