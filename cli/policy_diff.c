@@ -167,7 +167,9 @@ static int load(struct cli *cli, const struct policy_args *a, const char *dir,
 {
     int r = policy_view_policy(cli, a, dir, v, err);
 
-    return r < 0 ? err_prefix(err, r, "%s", dir) : 0;
+    if (r < 0 && strncmp(err->msg, dir, strlen(dir)) != 0)
+        return err_prefix(err, r, "%s", dir); /* which of the two */
+    return r;
 }
 
 static int compare(struct cli *cli, const struct policy_args *a, json_t *list,

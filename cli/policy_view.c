@@ -161,8 +161,9 @@ int policy_view_system(struct cli *cli, const struct policy_args *a,
     if (!a->system)
         return policy_load_system(cli->zone_dir, &v->system, err);
     r = buf_load(&text, AT_FDCWD, a->system, err);
-    if (r == 0)
-        r = info_parse(buf_span(&text), &info, err);
+    if (r < 0)
+        return r; /* names the file */
+    r = info_parse(buf_span(&text), &info, err);
     if (r < 0)
         return err_prefix(err, r, "%s", a->system);
     v->system = TAKE_PTR(info->system);

@@ -110,6 +110,11 @@ static int run_noun(struct cli *cli, int argc, char **argv)
         print_noun(asked ? stdout : stderr, noun);
         return asked ? CLI_OK : CLI_MISUSE;
     }
+    if (verb && cli->verb->name[0] != '\0' && argc > 2 &&
+            strcmp(argv[2], "--help") == 0) {
+        print_verb(stdout, noun->name, cli->verb);
+        return CLI_OK;
+    }
     optind = 0; /* glibc: start getopt afresh for the verb */
     if (*cli->verb->name == '\0')
         return cli->verb->run(cli, argc, argv);

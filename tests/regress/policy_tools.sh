@@ -153,5 +153,15 @@ is "an error is no policy of it" "qair: 30-user.policy:4: rc=1" \
         sed 's/policy:4: .* rc/policy:4: rc/')"
 is "a system that says nothing of qubes" "qair: bad.json: system information of qubesd: no domains rc=1" \
     "$(echo '{}' >bad.json; policy check host2 --system bad.json)"
+# ---- words that are wrong ----------------------------------------------------
+
+is "--help of a verb is an answer, not a misuse" \
+    "qair policy hash [DIR] [--json] the digest that records and statements name rc=0" \
+    "$(policy hash --help)"
+is "diff says which folder is not there, once" \
+    "qair: nowhere: No such file or directory rc=2" "$(policy diff zone nowhere)"
+is "so does --system" "qair: nowhere: no such file rc=2" \
+    "$(policy diff zone new --system nowhere)"
+
 echo "1..$n"
 exit "$bad"
