@@ -262,6 +262,8 @@ struct qube *qube_new(struct calld *d, const char *name) MUST_CHECK;
 void qube_ask_start(struct qube *q);
 /* It is not needed: its end, without a complaint. */
 void qube_end(struct qube *q, const char *what);
+/* The service of that port has no key any more, whether it has ended or not. */
+void qube_end_key_session(struct qube *q, uint32_t port);
 
 /* ---- dispvm.c -------------------------------------------------------- */
 

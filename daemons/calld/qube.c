@@ -65,8 +65,10 @@ static void end_calls(struct qube *q)
 }
 
 /* A service may have handed its end on: shutting it down ends them all. */
-void qube_end_key_session(int *fd)
+void qube_end_key_session(struct qube *q, uint32_t port)
 {
+    int *fd = &q->port_key[port - CALLD_PORT_FIRST];
+
     if (*fd >= 0)
         (void)shutdown(*fd, SHUT_RDWR);
     buf_close_fd(fd);
@@ -81,8 +83,8 @@ static int on_burial(sd_event_source *s, void *user)
     role_forget(q->d->role, q);
     end_calls(q);
     running_qube_gone(q);
-    for (size_t i = 0; i < ARRAY_LEN(q->port_key); i++)
-        qube_end_key_session(&q->port_key[i]);
+    for (uint32_t i = 0; i < ARRAY_LEN(q->port_key); i++)
+        qube_end_key_session(q, CALLD_PORT_FIRST + i);
     LIST_REMOVE(q, entry);
     q->d->n_qubes--;
     (void)sd_event_source_disable_unref(q->io);

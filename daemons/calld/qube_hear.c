@@ -95,7 +95,7 @@ static void on_terminated(struct qube *q, const struct qrexec_msg *m)
         qube_bury_and_stop(q, "its agent ended a service that does not run");
         return;
     }
-    qube_end_key_session(&q->port_key[i]);
+    qube_end_key_session(q, m->port);
     running_terminated(q, m->port);
     q->port_used[i] = false;
     q->running--;

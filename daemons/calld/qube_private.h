@@ -7,7 +7,6 @@
 
 /* It broke a rule, or does not read: the qube ends. */
 void qube_bury_and_stop(struct qube *q, const char *what);
-void qube_end_key_session(int *fd);
 /* Polls its link for what there is to do. */
 void qube_watch(struct qube *q);
 /* Takes the descriptors in any case. */

@@ -39,6 +39,8 @@ static void end(struct running *u)
     /* Whoever still holds the end cannot keep the stream open by that. */
     (void)shutdown(u->fd, SHUT_RDWR);
     (void)close(u->fd);
+    if (u->target)
+        qube_end_key_session(u->target, u->port);
     if (u->has_killer)
         role_reply_ok(d->role, u->killer);
     qube_release(u->target);

@@ -136,6 +136,64 @@ static void local_call_gets_keys_of_its_target(void **state)
     link_free(b.l);
 }
 
+/* By its caller or by the owner, and without a word of the service's agent. */
+static void end_call_with_key(struct world *w, bool by_owner)
+{
+    const struct msg_decision yes =
+            world_allowed(MSG_TARGET_LOCAL, "work", "", "signer");
+    char id[TEXT_HEX_SIZE(MSG_CALL_ID)], byte;
+    struct msg_named named;
+    struct agent a, b;
+    struct qrexec_msg m;
+    int fd = -1, key, near;
+    struct err err;
+
+    world_skip_checkpoint(w);
+    a = world_work_qube(w);
+    agent_trigger(&a, "", "signer", "qair.Sign+release", "SOCKET2");
+    world_hear(w, w->policyd, MSG_DECIDE);
+    world_decide(w, &yes);
+    world_hear(w, w->logd, MSG_APPEND);
+    world_appended(w, 9);
+    b = world_start_qube(w, "signer");
+    agent_greet(&b);
+    world_hear(w, w->keyd, MSG_KEY_SESSION);
+    text_format_hex(SPAN_OF(w->m.key_session.call_id), id);
+    named.name = span_str(id);
+    key = TAKE_FD(w->fds.fd[0]);
+    world_ok(w, w->keyd);
+    agent_hear_type(&b, &m, QREXEC_EXEC_CMDLINE);
+    agent_hear_type(&a, &m, QREXEC_SERVICE_CONNECT);
+    near = link_take_fd(a.l);
+    assert_true(driver_is_silent(key, 50));
+    if (by_owner) {
+        assert_int_equal(ipc_connect(w->dir, "call.sock", &fd, &err), 0);
+        driver_put(fd, MSG_CALL_KILL, 3, &named, NULL, 0);
+        world_hear(w, w->logd, MSG_APPEND);
+        world_appended(w, 10);
+        world_hear(w, fd, MSG_OK);
+        (void)close(fd);
+    } else {
+        (void)shutdown(near, SHUT_RDWR);
+    }
+    assert_false(driver_is_silent(key, 2000));
+    assert_int_equal(recv(key, &byte, 1, MSG_DONTWAIT), 0);
+    (void)close(near);
+    (void)close(key);
+    link_free(a.l);
+    link_free(b.l);
+}
+
+static void service_that_stays_loses_its_key_with_its_caller(void **state)
+{
+    end_call_with_key(*state, false);
+}
+
+static void service_of_an_ended_call_loses_its_key(void **state)
+{
+    end_call_with_key(*state, true);
+}
+
 static void incoming_call_passes_this_zones_policy(void **state)
 {
     struct world *w = *state;
@@ -609,6 +667,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
             CASE(remote_call_is_recorded_before_it_is_sent),
             CASE(local_call_gets_keys_of_its_target),
+            CASE(service_that_stays_loses_its_key_with_its_caller),
+            CASE(service_of_an_ended_call_loses_its_key),
             CASE(incoming_call_passes_this_zones_policy),
             CASE(envelope_that_policyd_refuses_goes_no_further),
             CASE(call_of_a_zone_goes_on_to_a_third),
