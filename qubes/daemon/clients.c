@@ -26,7 +26,9 @@
 static int with_user(const struct daemon *d, struct span text,
         uint8_t ret[static QREXEC_BODY_MAX], struct span *ret_text)
 {
-    struct wire_writer w = wire_writer_of(ret, QREXEC_BODY_MAX);
+    /* What is too long is refused here, before it has a port. */
+    struct wire_writer w =
+            wire_writer_of(ret, QREXEC_BODY_MAX - DSOCK_EXEC_SIZE);
     size_t n = strlen(DEFAULT_USER);
     const char *user = d->o.default_user;
 
@@ -39,12 +41,21 @@ static int with_user(const struct daemon *d, struct span text,
     return wire_finish(&w, ret_text) ? 0 : ERR_LIMIT;
 }
 
+/* The agent never heard of the call, and will not tell its end. */
+static void give_back(struct daemon *d, const struct dsock_request *q)
+{
+    void *owner;
+
+    (void)!ports_put(&d->ports, q->domain, q->port, daemon_now_ms(), &owner);
+}
+
 /* The port of a call: the daemon's choice, told to the client, or its own. */
 static int settle_port(
         struct client *c, struct dsock_request *q, struct err *err)
 {
     struct daemon *d = c->d;
     uint8_t answer[DSOCK_ANSWER_SIZE];
+    int r;
 
     if (q->port)
         return q->port >= LINK_DATA_PORT_FIRST && q->port <= LINK_DATA_PORT_LAST
@@ -54,7 +65,10 @@ static int settle_port(
     if (ports_take(&d->ports, q->domain, daemon_now_ms(), c, &q->port))
         return err_set(err, ERR_LIMIT, "all ports are in use");
     dsock_put_answer(q->type, d->o.domain, q->port, answer);
-    return link_send(c->link, SPAN_OF(answer), NULL, 0, err);
+    r = link_send(c->link, SPAN_OF(answer), NULL, 0, err);
+    if (r)
+        give_back(d, q);
+    return r;
 }
 
 /* dom0 asks no policy: this line is the record of its call, written before the

@@ -479,6 +479,27 @@ static void test_a_port_rests_before_the_same_pair_has_it_again(void **state)
     want_exec(3, again, "joe:true");
 }
 
+/* Nobody hears of that call's end: the agent was never told of it. */
+static void test_clients_that_do_not_hear_their_port_cost_none(void **state)
+{
+    static const char request[] = "\3\0\0\0\0\0\0\0joe:true";
+    uint32_t port;
+
+    (void)state;
+    world_ready(4, NULL);
+    for (int i = 0; i < 257; i++) {
+        int fd = greet();
+        struct pollfd pfd = {.fd = fd}; /* for its end */
+
+        assert_int_equal(shutdown(fd, SHUT_RD), 0);
+        put_msg(fd, QREXEC_EXEC_CMDLINE, request, sizeof(request));
+        assert_int_equal(poll(&pfd, 1, 15000), 1);
+        (void)close(fd);
+    }
+    port = run(greet(), 3, "joe:true");
+    want_exec(3, port, "joe:true");
+}
+
 static void test_clients_that_lie_are_closed(void **state)
 {
     static const struct {
@@ -639,6 +660,7 @@ int main(int argc, char **argv)
             WITH_WORLD(test_what_the_program_says_is_an_answer),
             WITH_WORLD(test_a_client_hears_the_end_of_its_call),
             WITH_WORLD(test_a_port_rests_before_the_same_pair_has_it_again),
+            WITH_WORLD(test_clients_that_do_not_hear_their_port_cost_none),
             WITH_WORLD(test_clients_that_lie_are_closed),
             WITH_WORLD(test_silent_clients_keep_nobody_out),
             WITH_WORLD(test_the_start_ends_when_no_agent_comes),
