@@ -35,6 +35,7 @@ struct qair_call {
     enum qair_call_state state;
     struct link *link;      /* to the agent, then the call's data */
     struct link_port *port; /* where the data is awaited (vchan) */
+    struct link *agent;     /* vchan: its end tells dom0 that of the call */
     struct qrexec_data data;
     struct stream out, err;
     int64_t until; /* of now_ms; 0: no end */
@@ -59,6 +60,7 @@ static void end(struct qair_call *c, enum qair_call_state state)
     c->state = state;
     link_free(TAKE_PTR(c->link));
     link_port_free(TAKE_PTR(c->port));
+    link_free(TAKE_PTR(c->agent));
     c->out.ended = c->err.ended = true;
 }
 
@@ -173,6 +175,7 @@ void qair_call_free(struct qair_call *c)
         return;
     link_free(c->link);
     link_port_free(c->port);
+    link_free(c->agent);
     buf_fini(&c->out.bytes);
     buf_fini(&c->err.bytes);
     free(c);
@@ -215,12 +218,13 @@ static void allowed(struct qair_call *c, uint32_t domain, uint32_t port)
     int fd = link_take_fd(c->link);
     struct err err;
 
-    link_free(TAKE_PTR(c->link));
+    c->agent = TAKE_PTR(c->link);
     if (fd < 0) {
         if (link_port_listen(domain, port, &c->port, &err) != 0)
             lose(c, err.msg);
         return;
     }
+    link_free(TAKE_PTR(c->agent));
     c->link = link_new_unix(fd, CHUNK, OUT_MAX);
     if (c->link) {
         run(c);

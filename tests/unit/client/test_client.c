@@ -257,6 +257,14 @@ static void test_allowed_without_a_stream(void **state)
     assert_int_equal(wait_over(), QAIR_CALL_LOST);
 }
 
+/* False: the library has let go of its request. */
+static bool agent_holds_request(void)
+{
+    char byte;
+
+    return recv(agent, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 /* Qubes' agent names domain and port, and the caller is the vchan server. */
 static void test_stream_over_a_vchan(void **state)
 {
@@ -271,10 +279,9 @@ static void test_stream_over_a_vchan(void **state)
     assert_int_equal(start("vault", "a.B"), 0);
     take_request(&m);
     answer(9, 600, SPAN_EMPTY, -1);
-    close(agent);
-    agent = -1;
     assert_int_equal(qair_call_wait(call, 0, 50), -ETIMEDOUT);
     assert_int_equal(qair_call_step(call), QAIR_CALL_ASKING);
+    assert_true(agent_holds_request()); /* it is what holds the port */
     setenv("VCHAN_DOMAIN", "9", 1);
     assert_int_equal(link_port_connect(7, 600, 5000, &port, &err), 0);
     assert_int_equal(link_port_wait(port, 5000, 4096, 4096, &l, &err), 0);
@@ -284,9 +291,13 @@ static void test_stream_over_a_vchan(void **state)
     say_hello();
     say_data(QREXEC_STDOUT, "");
     say_data(QREXEC_STDERR, "");
+    assert_int_equal(qair_call_wait(call, 0, 50), -ETIMEDOUT);
+    assert_int_equal(qair_call_step(call), QAIR_CALL_RUNNING);
+    assert_true(agent_holds_request());
     say(&(struct qrexec_msg){.type = QREXEC_EXIT_CODE, .exit_code = 3});
     assert_int_equal(wait_over(), QAIR_CALL_EXITED);
     assert_int_equal(qair_call_exit_code(call), 3);
+    assert_false(agent_holds_request());
     unsetenv("VCHAN_DOMAIN");
 }
 
