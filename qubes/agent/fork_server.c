@@ -83,16 +83,17 @@ static int listen_at(const char *path)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    mode_t mask;
 
     if (strlen(path) >= sizeof(addr.sun_path))
         die(path, "the path is too long");
     memcpy(addr.sun_path, path, strlen(path));
     (void)unlink(path);
-    (void)umask(0077);
+    mask = umask(0077);
     if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
             listen(fd, SOMAXCONN) < 0)
         die(path, strerror(errno));
-    (void)umask(0022);
+    (void)umask(mask); /* the session's, for its services */
     return fd;
 }
 

@@ -256,6 +256,19 @@ static void session_runs_programs_and_the_agent_the_rest(void **state)
     assert_string_equal(out, ".b\n");
 }
 
+/* What a careful session writes, its services write too. */
+static void session_keeps_its_umask(void **state)
+{
+    mode_t mask = umask(0077);
+    char out[64];
+
+    (void)state;
+    start_server();
+    (void)umask(mask);
+    assert_int_equal(call_run(&w, 513, "umask", "", out, sizeof(out)), 0);
+    assert_string_equal(out, "0077\n");
+}
+
 /* Something else listens under the name of a user who has no server. */
 static void foreign_server_is_not_used(void **state)
 {
@@ -415,6 +428,7 @@ int main(int argc, char **argv)
             TEST(call_of_a_daemon_that_left_does_not_run_later),
             TEST(missing_waiter_is_not_waited_for),
             TEST_SERVER(session_runs_programs_and_the_agent_the_rest),
+            TEST_SERVER(session_keeps_its_umask),
             TEST_SERVER(foreign_server_is_not_used),
             TEST(two_hundred_calls_sixteen_at_once),
             TEST(bulk_goes_both_ways),
