@@ -12,6 +12,7 @@ struct trial {
     struct judge_call *c;
     struct err *err;
     size_t peer_number; /* in the pack */
+    uint64_t until;     /* one of its links could be used so long */
     bool again;
 };
 
@@ -91,6 +92,10 @@ static enum judge_verdict check_chain(struct trial *t)
     first = chain_first(&t->c->chain, &t->c->call);
     if (first->issued <= t->j->started)
         return refuse(t, "the call began before policyd started: call again");
+    if (first->deadline > t->now + LIMIT_CALL_DEADLINE_S)
+        return refuse(t, "the call's first deadline is over %d s ahead",
+                LIMIT_CALL_DEADLINE_S);
+    t->until = first->deadline; /* no link's is later */
     return JUDGE_TRUE;
 }
 
@@ -131,7 +136,7 @@ static enum judge_verdict check_replay(struct trial *t)
 {
     const struct statement_call *c = &t->c->call;
     int r = replay_add(
-            t->j->replay, t->peer_number, c->call_id, c->deadline, t->now);
+            t->j->replay, t->peer_number, c->call_id, t->until, t->now);
 
     if (t->again)
         return r == ERR_EXISTS

@@ -12,10 +12,12 @@
  *      forgotten; and not in the future (JUDGE_LATER up to a small skew)
  *   6. its deadline has not passed and is not too far ahead
  *   7. the zones that the call went through before signed their links, and
- *      the links are of one call (room chain); none is of before 5
+ *      the links are of one call (room chain); none is of before 5, or lives
+ *      longer than 6 allows
  *   8. a RemoteVM of ours stands for its source, and where that one says
  *      where its calls begin, this one began there
- *   9. its id was not seen
+ *   9. its id was not seen; it is remembered for as long as its first link
+ *      lives, whatever a gateway says in the last
  * From 2 on the call's fields are told with a refusal too, so that records of
  * both zones can be tied together.
  */

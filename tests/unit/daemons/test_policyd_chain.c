@@ -288,6 +288,47 @@ static void a_gateway_cannot_use_one_call_twice(void **state)
     replay_free(j.replay);
 }
 
+static enum judge_verdict judge_at(struct judge *j,
+        const struct fixture_call *c, uint64_t now, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf dsse = fixture_envelope(&f, c);
+    CLEANUP(judge_call_fini) struct judge_call call = {.verified = false};
+
+    return judge_envelope(
+            j, span_str(c->signer), buf_span(&dsse), now, &call, err);
+}
+
+static void a_gateway_cannot_have_a_call_forgotten_by_a_short_link(void **state)
+{
+    struct fixture_call one = first_link();
+    CLEANUP(buf_fini) struct buf link = fixture_envelope(&f, &one);
+    struct fixture_call two = second_link(&link), own = two;
+    struct judge j = make_judge();
+    struct err err = {.msg = ""};
+
+    (void)state;
+    two.deadline = NOW + 1;
+    assert_int_equal(judge_at(&j, &two, NOW, &err), JUDGE_TRUE);
+    /* Its share is full, all of it has passed, and room is made. */
+    own.via = SPAN_EMPTY;
+    own.deadline = NOW + 1;
+    for (own.id = 20; own.id < 27; own.id++)
+        assert_int_equal(judge_at(&j, &own, NOW, &err), JUDGE_TRUE);
+    own.deadline = NOW + 60;
+    assert_int_equal(judge_at(&j, &own, NOW + 2, &err), JUDGE_TRUE);
+    two.deadline = NOW + 60;
+    assert_int_equal(judge_at(&j, &two, NOW + 2, &err), JUDGE_REFUSED);
+    assert_non_null(strstr(err.msg, "replay"));
+    /* What has to be remembered is bounded by what a call may take. */
+    one.id = two.id = 8;
+    one.deadline = NOW + LIMIT_CALL_DEADLINE_S + 3;
+    CLEANUP(buf_fini) struct buf long_link = fixture_envelope(&f, &one);
+    two.via = buf_span(&long_link);
+    assert_int_equal(judge_at(&j, &two, NOW + 2, &err), JUDGE_REFUSED);
+    assert_non_null(strstr(err.msg, "over 300 s ahead"));
+    replay_free(j.replay);
+}
+
 static void a_gateway_cannot_keep_a_call_over_our_restart(void **state)
 {
     struct fixture_call one = first_link();
@@ -391,6 +432,8 @@ int main(void)
             cmocka_unit_test(a_chain_of_five_is_refused),
             cmocka_unit_test(no_zone_may_say_that_a_target_is_started),
             cmocka_unit_test(a_gateway_cannot_use_one_call_twice),
+            cmocka_unit_test(
+                    a_gateway_cannot_have_a_call_forgotten_by_a_short_link),
             cmocka_unit_test(a_gateway_cannot_keep_a_call_over_our_restart),
             cmocka_unit_test(a_gateway_cannot_call_itself_the_first_zone),
             cmocka_unit_test(a_gateway_cannot_use_a_name_whose_origin_is_fixed),
