@@ -101,14 +101,15 @@ static void on_terminated(struct qube *q, const struct qrexec_msg *m)
     q->running--;
 }
 
-/* Whoever asked has gone: a person need not be asked any more.  A call that is
- * under way goes on, to a stream whose other end is closed. */
+/* Whoever asked has gone: a person need not be asked any more, nor begin to be.
+ * A call that is under way goes on, to a stream whose other end is closed. */
 static void on_withdrawn(struct qube *q, const struct qrexec_msg *m)
 {
     struct call *c;
 
     LIST_FOREACH (c, &q->d->calls, entry) {
-        if (c->source == q && c->ask && span_eq_str(m->ident, c->ident)) {
+        if (c->source == q && c->plan == PLAN_DECIDE && !c->refused &&
+                span_eq_str(m->ident, c->ident)) {
             call_refuse(c, ERR_PEER, c->d->where,
                     "the caller went away before it was allowed");
             return;

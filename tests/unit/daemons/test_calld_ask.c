@@ -253,6 +253,30 @@ static void a_program_that_goes_away_takes_its_own_question_along(void **state)
     link_free(a.l);
 }
 
+static void a_program_that_goes_away_first_asks_nothing(void **state)
+{
+    struct world *w = *state;
+    const struct qrexec_msg gone = {
+            .type = QREXEC_SERVICE_REFUSED, .ident = span_str("SOCKET1")};
+    struct msg_decision q = question("work", "");
+    struct agent a;
+    uint32_t asked;
+    char id[33];
+
+    world_skip_checkpoint(w);
+    a = world_work_qube(w);
+    agent_trigger(&a, "", "@default", "qair.Sign+release", "SOCKET1");
+    world_hear(w, w->policyd, MSG_DECIDE);
+    asked = w->id;
+    agent_say(&a, &gone, NULL, 0);
+    hear_refusal(w, "the caller went away before it was allowed");
+    agent_hear_refused(&a, "SOCKET1", "zone server",
+            "the caller went away before it was allowed");
+    driver_put(w->policyd, MSG_DECISION, asked, &q, NULL, 0);
+    assert_int_equal(list(w, "asking", id), 0);
+    link_free(a.l);
+}
+
 static void a_call_of_a_zone_asks_no_longer_than_its_envelope(void **state)
 {
     const struct msg_incoming in = {
@@ -468,6 +492,7 @@ int main(int argc, char **argv)
             CASE(a_flood_of_questions_is_bounded),
             CASE(a_caller_that_goes_away_takes_its_question_along),
             CASE(a_program_that_goes_away_takes_its_own_question_along),
+            CASE(a_program_that_goes_away_first_asks_nothing),
             CASE(a_call_of_a_zone_asks_no_longer_than_its_envelope),
             CASE(the_guivm_is_asked_in_words_of_qubes),
             CASE(what_a_guivm_makes_up_is_put_to_the_policy_or_refused),
