@@ -248,10 +248,13 @@ static void on_started(
 {
     struct qube *q = user;
     const struct msg_refused *refused = answer->body;
+    const struct msg_named *started = answer->body;
     char text[CALLD_REASON_MAX];
 
-    (void)r;
     if (answer->type != MSG_REFUSED) {
+        /* Its agent would hear the calls of this one. */
+        if (!span_eq_str(started->name, q->name))
+            role_fatal(r, "qaird started another qube than %s", q->name);
         adopt(q, TAKE_FD(answer->fds->fd[0]));
         return;
     }

@@ -331,6 +331,8 @@ void qaird_qube_stop(struct qaird *q, struct span name)
 
 void qaird_qube_stop_all(struct qaird *q)
 {
-    for (struct qaird_qube *u = q->qubes; u; u = u->next)
+    for (struct qaird_qube *u = q->qubes; u; u = u->next) {
+        u->again = false; /* who asked is gone, and the next numbers anew */
         (void)kill(u->pid, SIGKILL);
+    }
 }

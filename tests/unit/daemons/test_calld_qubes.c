@@ -163,6 +163,29 @@ static void calls_die_with_their_qubes(void **state)
     link_free(world_work_qube(w).l);
 }
 
+/* Whose agent it is decides who hears the call. */
+static void agent_of_another_qube_serves_nobody(void **state)
+{
+    const struct msg_named signer = {.name = span_str("signer")};
+    struct world *w = *state;
+    int fds[2], data, fd;
+
+    world_skip_checkpoint(w);
+    fd = owner_runs(w, "work", "true", &data);
+    world_hear(w, w->logd, MSG_APPEND);
+    world_appended(w, 8);
+    world_hear(w, w->d.control, MSG_QUBE_START);
+    assert_true(span_eq_str(w->m.start.name, "work"));
+    assert_int_equal(
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    driver_put(w->d.control, MSG_QUBE_STARTED, w->id, &signer, &fds[1], 1);
+    assert_int_equal(driver_wait(&w->d), 1);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    (void)close(data);
+    (void)close(fd);
+}
+
 static void qube_that_cannot_start_refuses_all_its_calls(void **state)
 {
     struct world *w = *state;
@@ -418,6 +441,7 @@ int main(int argc, char **argv)
             CASE(raw_lies_end_the_link),
             CASE(agent_that_sends_a_descriptor_is_stopped),
             CASE(calls_die_with_their_qubes),
+            CASE(agent_of_another_qube_serves_nobody),
             CASE(qube_that_cannot_start_refuses_all_its_calls),
             CASE(flood_of_requests_is_bounded),
             CASE(refusals_do_not_fill_the_log),
