@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /* ---- life ------------------------------------------------------------ */
 
@@ -53,6 +54,28 @@ void call_cancel(struct call *c)
 {
     role_forget(c->d->role, c);
     call_free(c);
+}
+
+/* ---- its stream ------------------------------------------------------ */
+
+bool call_is_stream(int fd)
+{
+    int type = 0, domain = 0;
+    socklen_t n = sizeof(type), m = sizeof(domain);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &m) == 0 &&
+           type == SOCK_STREAM && domain == AF_UNIX;
+}
+
+bool call_take_stream(struct call *c, const struct role_msg *m)
+{
+    if (call_is_stream(m->fds->fd[0])) {
+        c->data = TAKE_FD(m->fds->fd[0]);
+        return true;
+    }
+    call_refuse(c, ERR_SYNTAX, c->d->where, "its stream is no stream socket");
+    return false;
 }
 
 /* ---- refusal --------------------------------------------------------- */

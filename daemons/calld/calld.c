@@ -10,6 +10,7 @@
 
 /* ---- the owner ------------------------------------------------------- */
 
+/* NULL: it is answered already. */
 static struct call *admin_call(
         struct calld *d, const struct role_msg *m, enum call_origin origin)
 {
@@ -31,9 +32,10 @@ static struct call *admin_call(
     }
     c->uid = cred.uid;
     c->ticket = m->ticket;
-    c->data = TAKE_FD(m->fds->fd[0]);
     (void)snprintf(c->source_name, sizeof(c->source_name), "@adminvm");
-    return c;
+    if (origin == CALL_OF_RUN)
+        (void)snprintf(c->service, sizeof(c->service), "qube-run");
+    return call_take_stream(c, m) ? c : NULL;
 }
 
 static void on_call(struct role *r, const struct role_msg *m)
@@ -67,7 +69,6 @@ static void on_run(struct role *r, const struct role_msg *m)
 
     if (!c)
         return;
-    (void)snprintf(c->service, sizeof(c->service), "qube-run");
     if (!text_is_name(body->qube, LIMIT_NAME_MAX)) {
         call_refuse(c, ERR_SYNTAX, d->where, "that is not a qube's name");
         return;
@@ -115,7 +116,6 @@ static void on_incoming(struct role *r, const struct role_msg *m)
         return;
     }
     c->ticket = m->ticket;
-    c->data = TAKE_FD(m->fds->fd[0]);
     buf_append(&c->envelope, body->envelope);
     if (!*zone || buf_ok(&c->envelope, &err) || c->envelope.len == 0) {
         call_refuse(c, ERR_LIMIT, d->where, "the envelope is too large");
@@ -125,7 +125,8 @@ static void on_incoming(struct role *r, const struct role_msg *m)
     /* Until policyd has read it, the envelope's word counts for nothing. */
     (void)snprintf(
             c->source_name, sizeof(c->source_name), "@zone:%s", c->peer_zone);
-    plan_start(c, PLAN_DECIDE);
+    if (call_take_stream(c, m))
+        plan_start(c, PLAN_DECIDE);
 }
 
 /* ---- status ---------------------------------------------------------- */

@@ -217,6 +217,14 @@ struct calld {
 /* NULL when there are too many calls already. */
 struct call *call_new(struct calld *d, enum call_origin origin) MUST_CHECK;
 void call_free(struct call *c);
+/*
+ * Is it what a call's stream can be?  Whoever calls chooses the descriptor,
+ * and one that cannot be polled would end calld, one that cannot be shut down
+ * would outlive the call.
+ */
+bool call_is_stream(int fd);
+/* Takes the caller's stream; false: it is none, and c is refused. */
+bool call_take_stream(struct call *c, const struct role_msg *m);
 /* Records and tells; the call is gone or on its way when this returns. */
 void call_refuse(struct call *c, int code, const char *where, const char *fmt,
         ...) PRINTF_LIKE(4, 5);

@@ -58,6 +58,9 @@ void host_on_serve(struct role *r, const struct role_msg *m)
     if (qube_find(d, AGENT))
         role_refuse(r, m->ticket, ERR_EXISTS, d->where,
                 "another qair-relay serves already");
+    else if (!call_is_stream(m->fds->fd[0]))
+        role_refuse(r, m->ticket, ERR_SYNTAX, d->where,
+                "its link is no stream socket");
     else if (!qube_adopt(d, AGENT, TAKE_FD(m->fds->fd[0])))
         role_refuse(
                 r, m->ticket, ERR_LIMIT, d->where, "no memory for its link");
@@ -67,6 +70,7 @@ void host_on_serve(struct role *r, const struct role_msg *m)
 
 /* ---- out ------------------------------------------------------------- */
 
+/* NULL: it is answered already. */
 static struct call *host_call(struct calld *d, const struct role_msg *m)
 {
     const struct msg_relay_call *body = m->body;
@@ -79,12 +83,11 @@ static struct call *host_call(struct calld *d, const struct role_msg *m)
         return NULL;
     }
     c->ticket = m->ticket;
-    c->data = TAKE_FD(m->fds->fd[0]);
     if (text_is_name(body->source, LIMIT_NAME_MAX))
         memcpy(c->source_name, body->source.ptr, body->source.len);
     else
         (void)snprintf(c->source_name, sizeof(c->source_name), "@qubes");
-    return c;
+    return call_take_stream(c, m) ? c : NULL;
 }
 
 void host_on_call(struct role *r, const struct role_msg *m)

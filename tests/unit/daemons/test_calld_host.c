@@ -5,10 +5,12 @@
  */
 #include "calld_world.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -124,6 +126,52 @@ static void a_relay_cannot_call_as_others(void **state)
             fail_msg("%s: %.*s", lies[i].source, (int)w->m.refused.reason.len,
                     (const char *)w->m.refused.reason.ptr);
         (void)close(data);
+        (void)close(fd);
+    }
+    assert_true(driver_is_silent(w->policyd, 50));
+}
+
+/* None can be waited for or shut down as a call's stream must be. */
+static int no_stream(size_t kind)
+{
+    int ends[2] = {-1, -1};
+
+    if (kind == 0)
+        return open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (kind == 1)
+        return memfd_create("none", MFD_CLOEXEC);
+    if (kind == 2)
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    else
+        assert_int_equal(
+                socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+    (void)close(ends[0]);
+    return ends[1];
+}
+
+static void what_is_no_stream_carries_no_call(void **state)
+{
+    struct world *w = *state;
+    const struct msg_relay_call call = asked("vault", "far-signer");
+    const struct msg_empty serve = {0};
+
+    world_skip_checkpoint(w);
+    for (size_t kind = 0; kind < 4; kind++) {
+        struct statement_decision d;
+        struct statement doc;
+        int fd = relay_connect(w);
+        int bad = no_stream(kind);
+
+        driver_put(fd, MSG_RELAY_SERVE, 4, &serve, &bad, 1);
+        world_hear(w, fd, MSG_REFUSED);
+        driver_put(fd, MSG_RELAY_CALL, 5, &call, &bad, 1);
+        d = world_hear_decision(w, &doc);
+        assert_false(d.allow);
+        assert_true(span_eq_str(d.reason, "its stream is no stream socket"));
+        statement_fini(&doc);
+        world_appended(w, 8);
+        world_hear(w, fd, MSG_REFUSED);
+        (void)close(bad);
         (void)close(fd);
     }
     assert_true(driver_is_silent(w->policyd, 50));
@@ -280,6 +328,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
             CASE(a_qube_of_the_host_calls_as_itself),
             CASE(a_relay_cannot_call_as_others),
+            CASE(what_is_no_stream_carries_no_call),
             CASE(a_relay_is_not_the_owner),
             CASE(a_call_into_the_host_bears_the_policys_name),
             CASE(without_a_relay_calls_into_the_host_are_refused),
