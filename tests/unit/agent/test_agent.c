@@ -201,6 +201,9 @@ static const struct {
         {"config/twice", 0644, "wait-for-session = 1\nwait-for-session = 0\n"},
         {"rpc/untilclient", 0755, "#!/bin/sh\necho hi\nsleep 1000\n"},
         {"config/untilclient", 0644, "exit-on-client-eof = true\n"},
+        {"rpc/untilservice", 0755,
+                "#!/bin/sh\necho hi\nexec >&-\nexec sleep 1000\n"},
+        {"config/untilservice", 0644, "exit-on-service-eof = true\n"},
         {"rpc/background", 0755,
                 "#!/bin/sh\n(sleep 0.3; echo late) &\nexit 4\n"},
 };
@@ -412,6 +415,14 @@ static void client_end_of_file_ends_the_call_where_configured(void **state)
     assert_string_equal(out_text, "hi\n");
 }
 
+/* Its stderr and its process stay: the end of stdout alone counts. */
+static void service_end_of_file_ends_the_call_where_configured(void **state)
+{
+    (void)state;
+    assert_int_equal(call("sleep 0.3 |", "DEFAULT untilservice"), 0);
+    assert_string_equal(out_text, "hi\n");
+}
+
 static bool is_alive(pid_t pid)
 {
     return kill(pid, 0) == 0;
@@ -584,6 +595,8 @@ int main(int argc, char **argv)
             cmocka_unit_test(blocked_stdin_holds_back_nothing),
             cmocka_unit_test(output_of_a_grandchild_belongs_to_the_call),
             cmocka_unit_test(client_end_of_file_ends_the_call_where_configured),
+            cmocka_unit_test(
+                    service_end_of_file_ends_the_call_where_configured),
             cmocka_unit_test(cut_off_calls_end_their_services),
             cmocka_unit_test(local_program_talks_to_the_service),
             cmocka_unit_test(prefix_goes_before_stdin),
