@@ -94,6 +94,8 @@ static void start_call(const struct qrexec_msg *m, int data)
     if (pid == 0) {
         sigemptyset(&none);
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
+        /* Not its buffer: the zone shall see when qair-relay ends. */
+        (void)close(link_fd(zone));
         relay_run(client_vm, m->command, data);
     }
     if (pid < 0) { /* the caller sees its stream end */

@@ -148,9 +148,18 @@ not_called() { ! grep -q 'test.Other\|test.Down' client-vm.args; }
 ok "and the host has heard of neither" not_called
 refuses "a command is run in no qube of the host" "services alone" \
     qair -z home qube run vault -- true
-kill "$relay"
+mkfifo held
+exec 8<>held
+to home-vault test.In+stay <held >/dev/null 2>&1 &
+stay=$!
+called() { grep -q 'test.In+stay' client-vm.args; }
+ok "a call is under way" wait_until 20 called
+kill -9 "$relay"
 wait "$relay" 2>/dev/null
-ok "when qair-relay ends" wait_until 20 idle
+ok "when qair-relay is killed in it, the zone sees it" wait_until 20 idle
+over() { ! kill -0 "$stay" 2>/dev/null; }
+ok "and the call ends" wait_until 20 over
+exec 8>&-
 refuses "calls are refused again" "qair-relay does not run" \
     to home-vault test.In
 traced() {
