@@ -133,7 +133,7 @@ static int print_list(const struct buf *text, bool as_json, struct err *err)
 
 static int run_list(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(buf_fini) struct buf text = BUF_INIT((size_t)16 << 20);
+    CLEANUP(buf_fini) struct buf text = BUF_INIT((size_t)32 << 20);
     bool as_json = argc == 2 && strcmp(argv[1], "--json") == 0;
     struct cli_admin admin;
     struct err err = {0};

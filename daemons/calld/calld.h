@@ -47,8 +47,10 @@
 /* Upstream's data ports; here they number the running services of a qube. */
 #define CALLD_PORT_FIRST 513
 #define CALLD_ID_TEXT    TEXT_HEX_SIZE(MSG_CALL_ID)
-/* LIMIT_CALLS_MAX calls with services of a usual length. */
-#define CALLD_LIST_MAX ((size_t)8 << 20)
+/* LIMIT_CALLS_MAX calls with the longest services, and all questions with all
+ * that they offer: a call that is not seen cannot be ended.  The same in
+ * cli/noun_call.c. */
+#define CALLD_LIST_MAX ((size_t)32 << 20)
 
 /* Open questions: more than a person answers; and of one source, so that one
  * cannot hide another's among its own. */

@@ -163,6 +163,33 @@ static void calls_die_with_their_qubes(void **state)
     link_free(world_work_qube(w).l);
 }
 
+/* What many calls with long arguments would leave unseen could not be ended. */
+static void long_services_do_not_hide_the_list(void **state)
+{
+    static char service[LIMIT_SERVICE_MAX + 1] = "test.Long+";
+    const struct msg_call m = {.target = span_str("work"),
+            .service = SPAN(service, LIMIT_SERVICE_MAX)};
+    struct world *w = *state;
+    struct err err;
+    int fd, ends[2];
+
+    memset(service + strlen(service), 'x', LIMIT_SERVICE_MAX - strlen(service));
+    world_skip_checkpoint(w);
+    assert_int_equal(ipc_connect(w->dir, "call.sock", &fd, &err), 0);
+    for (uint32_t i = 1; i <= LIMIT_CALLS_MAX; i++) {
+        assert_int_equal(
+                socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        driver_put(fd, MSG_CALL, i, &m, &ends[1], 1);
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+        world_hear(w, w->policyd, MSG_DECIDE); /* and is not answered */
+    }
+    driver_put(fd, MSG_CALL_LIST, UINT32_MAX, &(struct msg_empty){0}, NULL, 0);
+    world_hear(w, fd, MSG_FILE);
+    ipc_fds_close(&w->fds);
+    (void)close(fd);
+}
+
 /* Whose agent it is decides who hears the call. */
 static void agent_of_another_qube_serves_nobody(void **state)
 {
@@ -441,6 +468,7 @@ int main(int argc, char **argv)
             CASE(raw_lies_end_the_link),
             CASE(agent_that_sends_a_descriptor_is_stopped),
             CASE(calls_die_with_their_qubes),
+            CASE(long_services_do_not_hide_the_list),
             CASE(agent_of_another_qube_serves_nobody),
             CASE(qube_that_cannot_start_refuses_all_its_calls),
             CASE(flood_of_requests_is_bounded),
