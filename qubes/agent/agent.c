@@ -16,11 +16,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SOCKET_DEFAULT      "/run/qubes/qrexec-agent"
 #define FORK_SERVER_DEFAULT "/var/run/qubes/qrexec-server.%s.sock"
+
+/* Clients, services, and those that wait for a session; a few of its own. */
+#define FILES 2048
 
 #define LOG_BURST 100 /* lines at once, then one a second */
 
@@ -117,6 +121,34 @@ static const char *parse_options(int argc, char **argv)
     return path;
 }
 
+/* Programs of the qube and services cost one each, and select(2) of theirs
+ * knows no more than 1024: the services keep the usual limit. */
+static void raise_file_limit(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+        return;
+    agent.files = l;
+    if (l.rlim_cur < FILES)
+        l.rlim_cur = l.rlim_max < FILES ? l.rlim_max : FILES;
+    (void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
+void agent_child(void)
+{
+    (void)close_range(3, ~0u, 0); /* those above the limit, above all */
+    (void)setrlimit(RLIMIT_NOFILE, &agent.files);
+}
+
+void agent_give_up(pid_t pid)
+{
+    if (pid <= 0)
+        return;
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+}
+
 static void start_loop(void)
 {
     sigset_t set;
@@ -138,6 +170,7 @@ int main(int argc, char **argv)
     const char *path = parse_options(argc, argv);
     int r;
 
+    raise_file_limit();
     start_loop();
     if (strcmp(path, SOCKET_DEFAULT) == 0)
         (void)mkdir("/run/qubes", 0755);

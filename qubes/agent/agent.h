@@ -14,17 +14,25 @@
 #include "base.h"
 #include "qrexec.h"
 
+#include <sys/resource.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 struct agent {
     sd_event *loop;
     const char *fork_server; /* path with %s for the user; NULL = none */
+    struct rlimit files;     /* of descriptors, before it was raised */
 };
 extern struct agent agent;
 
 void agent_log(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* The process cannot go on. */
 _Noreturn void agent_die(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* In a fresh child: without the agent's descriptors and its limit of them. */
+void agent_child(void);
+/* A child whose end nobody would hear of; 0 or less: there is none. */
+void agent_give_up(pid_t pid);
 
 /* ---- control --------------------------------------------------------- */
 

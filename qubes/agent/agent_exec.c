@@ -97,6 +97,7 @@ static _Noreturn void become_runner(const struct qrexec_msg *m)
             .open_log = session_log};
     struct err err;
 
+    agent_child();
     if (link_port_connect(
                 m->domain, m->port, CALLEE_CONNECT_MS, &c.port, &err)) {
         agent_log("data vchan: %s", err.msg);
@@ -115,6 +116,7 @@ static bool start_runner(const struct qrexec_msg *m, struct running *r)
                            on_runner_end, r) >= 0)
         return true;
     agent_log("a service cannot be run: %s", strerror(errno));
+    agent_give_up(pid);
     return false;
 }
 

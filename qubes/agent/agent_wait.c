@@ -70,9 +70,9 @@ static _Noreturn void become_waiter(
     sigemptyset(&none);
     (void)signal(SIGPIPE, SIG_DFL);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    if (!text || setenv("QREXEC_REMOTE_DOMAIN", text, 1) < 0 ||
-            dup2(in, 0) < 0 || close_range(3, ~0u, 0) < 0)
+    if (!text || setenv("QREXEC_REMOTE_DOMAIN", text, 1) < 0 || dup2(in, 0) < 0)
         _exit(1);
+    agent_child();
     (void)execv(path, argv);
     _exit(1);
 }
@@ -146,6 +146,7 @@ bool agent_wait(
                            agent.loop, NULL, pid, WEXITED, on_session, w) >= 0)
         return true;
     agent_log("no " SERVICE ": not waiting");
+    agent_give_up(pid);
     free((void *)(uintptr_t)w->command.ptr);
     *w = (struct waiting){0};
     return false;

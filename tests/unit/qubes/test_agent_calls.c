@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -380,6 +381,87 @@ static void two_hundred_calls_sixteen_at_once(void **state)
         finish(&callers[i]);
 }
 
+static size_t count_ended_children(pid_t pid)
+{
+    char command[128];
+    char text[16] = "";
+    FILE *f;
+
+    (void)snprintf(command, sizeof(command),
+            "ps --ppid %d -o stat= | grep -c Z", (int)pid);
+    f = popen(command, "re");
+    assert_non_null(f);
+    assert_non_null(fgets(text, sizeof(text), f));
+    (void)pclose(f);
+    return strtoul(text, NULL, 10);
+}
+
+/* Runners that would wait for their callers for two minutes. */
+static void end_children(pid_t pid)
+{
+    char command[128];
+    char line[16];
+    FILE *f;
+
+    (void)snprintf(command, sizeof(command), "ps --ppid %d -o pid=", (int)pid);
+    f = popen(command, "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        long child = strtol(line, NULL, 10);
+
+        assert_true(child > 1);
+        (void)kill((pid_t)child, SIGKILL);
+    }
+    (void)pclose(f);
+}
+
+static void start_with_files(rlim_t soft, rlim_t hard)
+{
+    const struct rlimit l = {.rlim_cur = soft, .rlim_max = hard};
+
+    world_stop(&w);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &l), 0);
+    start("--no-fork-server");
+}
+
+/* Each of up to 1024 services costs the agent a descriptor. */
+static void services_beyond_the_usual_limit_of_descriptors(void **state)
+{
+    struct rlimit own;
+    char command[64];
+    char out[64];
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &own), 0);
+    if (own.rlim_max < 256)
+        skip();
+    start_with_files(40, own.rlim_max);
+    (void)snprintf(command, sizeof(command), "%s:true", world_user());
+    for (uint32_t i = 0; i < 60; i++)
+        dom0_exec(&w, QREXEC_EXEC_CMDLINE, 520 + i, command);
+    /* Those wait for their caller; a further one is served. */
+    assert_int_equal(call_run(&w, 513, "ulimit -n", "", out, sizeof(out)), 0);
+    assert_string_equal(out, "40\n");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &own), 0);
+    end_children(w.agent);
+}
+
+/* Last, as the limit stays.  A service that cannot be watched does not run. */
+static void without_descriptors_a_service_leaves_nothing(void **state)
+{
+    char command[64];
+
+    (void)state;
+    start_with_files(30, 30);
+    (void)snprintf(command, sizeof(command), "%s:true", world_user());
+    for (uint32_t i = 0; i < 60; i++)
+        dom0_exec(&w, QREXEC_EXEC_CMDLINE, 513 + i, command);
+    for (uint32_t i = 0; i < 30; i++)
+        dom0_hear(&w, QREXEC_CONNECTION_TERMINATED);
+    assert_int_equal(count_ended_children(w.agent), 0);
+    end_children(w.agent);
+}
+
 /* A megabyte each way at once: neither end may wait for the other. */
 static void bulk_goes_both_ways(void **state)
 {
@@ -432,6 +514,8 @@ int main(int argc, char **argv)
             TEST_SERVER(foreign_server_is_not_used),
             TEST(two_hundred_calls_sixteen_at_once),
             TEST(bulk_goes_both_ways),
+            TEST(services_beyond_the_usual_limit_of_descriptors),
+            TEST(without_descriptors_a_service_leaves_nothing),
     };
 
     if (argc != 4)
