@@ -465,7 +465,8 @@ void qaird_role_start(struct qaird *q, uint8_t role)
     struct err err;
 
     r->started_ms = qaird_now_ms();
-    r->asked_ms = 0;
+    /* qair-measure answers nothing but its end. */
+    r->asked_ms = role == MSG_ROLE_MEASURE ? r->started_ms : 0;
     if (spawn(r, &err) < 0) {
         qaird_log(q, "%s", err.msg);
         qaird_stop(q, 1);

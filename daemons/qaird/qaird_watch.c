@@ -32,6 +32,8 @@ static int on_time(sd_event_source *s, uint64_t usec, void *user)
 
     for (size_t i = 0; qaird_roles[i] && !q->stopping; i++)
         look(&q->roles[qaird_roles[i]]);
+    if (!q->stopping)
+        look(&q->roles[MSG_ROLE_MEASURE]);
     if (sd_event_source_set_time(s, usec + q->watch_s * 250000ull) < 0 ||
             sd_event_source_set_enabled(s, SD_EVENT_ONESHOT) < 0)
         qaird_stop(q, 1);

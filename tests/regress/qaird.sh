@@ -179,6 +179,14 @@ kill -STOP "$old"
 kill -USR1 "$pid"
 back() { [ "$(pid_of keyd)" != "$old" ] && ask key.sock STATUS; }
 ok "also one that hangs when it is to end for a change" until_true back
+mv "$dir/bin/qair-measure" "$dir/measure"
+printf '#!/bin/sh\nexec sleep 1000\n' >"$dir/bin/qair-measure"
+chmod 755 "$dir/bin/qair-measure"
+old=$(pid_of keyd)
+kill -USR1 "$pid"
+ok "measuring that hangs leaves the zone as it was" until_true back
+ok "and says so" grep -q 'policy not taken: it could not be measured' "$dir/log"
+mv "$dir/measure" "$dir/bin/qair-measure"
 kill -TERM "$pid"
 wait "$pid"
 
