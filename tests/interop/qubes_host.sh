@@ -63,8 +63,8 @@ host_begin() {
 
 host_end() {
     local p
-    for p in "${pid_of[@]}"; do kill "$p" 2> /dev/null; done
     for p in "${pid_of[@]}"; do kill -CONT "$p" 2> /dev/null; done
+    for p in "${pid_of[@]}"; do kill "$p" 2> /dev/null; done
     wait 2> /dev/null
     # An agent's calls outlive it: end those that run a program of $dir.
     for p in /proc/[0-9]*; do

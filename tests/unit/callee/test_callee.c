@@ -602,6 +602,11 @@ static void just_exec_answers_while_its_service_runs(void **state)
 
             assert_int_equal(write(fd, "\n", 1), 1);
             (void)close(fd);
+            /* Gone before the next opens it, or the wrong one would answer. */
+            while ((fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) >= 0) {
+                (void)close(fd);
+                (void)usleep(1000);
+            }
         }
     }
 }
