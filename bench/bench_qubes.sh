@@ -25,7 +25,7 @@ qube_up work vault
 
 bench() {
     PATH=$bin:$PATH VCHAN_DOMAIN=${id_of[work]} QREXEC_NO_ROOT=1 "$bin/bench-call" \
-        "$1" vault "$2" "$3" "--agent-socket=$dir/q/work/agent.sock"
+        "$1" vault "$2" "$3" "--agent-socket=$dir/qube-work/agent.sock"
 }
 # Milliseconds of CPU of all that this script started.
 cpu() {

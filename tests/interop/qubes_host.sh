@@ -52,7 +52,7 @@ host_begin() {
     cd "$dir" || exit 1
     trap host_end EXIT
     trap 'exit 130' INT TERM
-    mkdir -p run vchan policy/policy.d compat rpc q
+    mkdir -p run vchan policy/policy.d compat rpc
     : > log
     : > out
     export VCHAN_SOCKET_DIR=$dir/vchan
@@ -134,7 +134,7 @@ host_qube() { # NAME ID [JSON]
     id_of[$1]=$2
     know "$1" "$(jq -nc --arg u "$(uuid "$2")" --argjson m "${3:-{\}}" \
         '{uuid: $u} + $m')"
-    mkdir -p "q/$1/rpc" "q/$1/config"
+    mkdir -p "qube-$1/rpc" "qube-$1/config"
 }
 
 policy_ready() { [ "$(grep -c 'ready$' log)" -gt "$ready_before" ]; }
@@ -159,10 +159,10 @@ host_start() {
 
 host_agent() { # NAME
     local var=agent_of_$1
-    env VCHAN_DOMAIN="${id_of[$1]}" QREXEC_SERVICE_PATH="$dir/q/$1/rpc" \
-        QUBES_RPC_CONFIG_PATH="$dir/q/$1/config" \
+    env VCHAN_DOMAIN="${id_of[$1]}" QREXEC_SERVICE_PATH="$dir/qube-$1/rpc" \
+        QUBES_RPC_CONFIG_PATH="$dir/qube-$1/config" \
         "${!var:-$bin/qrexec-agent}" --no-fork-server \
-        --agent-socket="$dir/q/$1/agent.sock" < /dev/null >> log 2>&1 &
+        --agent-socket="$dir/qube-$1/agent.sock" < /dev/null >> log 2>&1 &
     pid_of[agent-$1]=$!
 }
 host_daemon() { # NAME
@@ -184,7 +184,7 @@ qube_up() { # NAME...
     done
     for q; do
         wait_for test -S "run/qrexec.${id_of[$q]}"
-        wait_for test -S "q/$q/agent.sock"
+        wait_for test -S "qube-$q/agent.sock"
     done
 }
 stop() { # PART...: ends it and waits until it has gone
@@ -197,7 +197,7 @@ stop() { # PART...: ends it and waits until it has gone
 }
 
 service() { # QUBE NAME
-    local to=q/$1/rpc/$2
+    local to=qube-$1/rpc/$2
     [ "$1" != dom0 ] || to=rpc/$2
     cat > "$to.new"
     chmod 755 "$to.new"
@@ -210,14 +210,14 @@ client() { # QUBE WORD...
     shift
     VCHAN_DOMAIN=${id_of[$q]} QREXEC_NO_ROOT=1 timeout 40 \
         "${!var:-$bin/qrexec-client-vm}" \
-        --agent-socket="$dir/q/$q/agent.sock" "$@"
+        --agent-socket="$dir/qube-$q/agent.sock" "$@"
 }
 # The same without a time, to be started with &: $! is the program itself.
 client_alone() { # QUBE WORD...
     local q=$1 var=client_of_$1
     shift
     VCHAN_DOMAIN=${id_of[$q]} exec "${!var:-$bin/qrexec-client-vm}" \
-        --agent-socket="$dir/q/$q/agent.sock" "$@"
+        --agent-socket="$dir/qube-$q/agent.sock" "$@"
 }
 from() { # QUBE WORD...: sets rc; files out, err
     rc=0

@@ -41,16 +41,16 @@ SH
 
 call() { # TARGET SERVICE LINE: sets rc; files out, err
     rc=0
-    VCHAN_DOMAIN=1 QREXEC_AGENT_SOCKET=$dir/q/work/agent.sock timeout 60 \
+    VCHAN_DOMAIN=1 QREXEC_AGENT_SOCKET=$dir/qube-work/agent.sock timeout 60 \
         "$bin/example-qrexec-call" "$@" > out 2> err || rc=$?
 }
 says() { grep -q "$1" err; } # WORDS, on stderr
 
 host_start
 qube_up work vault
-"$bin/example-qrexec-serve" "$dir/q/vault/rpc/example.Serve" 2>> log &
+"$bin/example-qrexec-serve" "$dir/qube-vault/rpc/example.Serve" 2>> log &
 pid_of[serve]=$!
-wait_for test -S q/vault/rpc/example.Serve
+wait_for test -S qube-vault/rpc/example.Serve
 
 call vault t.Echo+arg line
 is "a call, its streams, its exit code" 9 "work asks arg
@@ -76,7 +76,7 @@ call vault example.Serve pong
 is "the same process once more" 0 "work calls example.Serve+
 pong"
 
-VCHAN_DOMAIN=1 QREXEC_AGENT_SOCKET=$dir/q/work/agent.sock \
+VCHAN_DOMAIN=1 QREXEC_AGENT_SOCKET=$dir/qube-work/agent.sock \
     "$bin/example-qrexec-call" vault t.Sleep x > out 2> err &
 pid_of[caller]=$!
 wait_for test -s sleeper

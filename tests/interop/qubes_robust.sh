@@ -50,13 +50,13 @@ echo \$\$ > $dir/deaf.pid
 while [ ! -e $dir/deaf.go ]; do sleep 0.05; done
 exec cat > /dev/null
 SH
-echo 'no program' > q/vault/rpc/t.Not
-chmod 644 q/vault/rpc/t.Not
+echo 'no program' > qube-vault/rpc/t.Not
+chmod 644 qube-vault/rpc/t.Not
 service vault t.Relay << SH
 #!/bin/sh
 echo "ran as \$QREXEC_REMOTE_DOMAIN" | tee -a $dir/ran
 SH
-cp q/vault/rpc/t.Relay q/vault/rpc/t.Far
+cp qube-vault/rpc/t.Relay qube-vault/rpc/t.Far
 service relay t.Rpc << 'SH'
 #!/bin/sh
 echo "relay told: $1, by $QREXEC_REMOTE_DOMAIN"
@@ -95,11 +95,11 @@ from work vault "t.Echo+$(letters 59993)"
 ok 'one of 60,000 bytes is refused' refused
 from work vault t.Echo+short
 is 'and the next short one works' 0 'work 5'
-raw trigger q/work/agent.sock vault 3935
+raw trigger qube-work/agent.sock vault 3935
 ok 'a program of the qube that writes the agent itself: 3,935 are taken' \
     grep -q allowed out
 for len in 3936 4096 60000 65000 65001 70000; do
-    raw trigger q/work/agent.sock vault $len
+    raw trigger qube-work/agent.sock vault $len
     ok "$len are refused" grep -q refused out
 done
 from work vault t.Echo+short
@@ -149,11 +149,11 @@ release() {
     unset 'pid_of[hold]'
     rm -f hold.in hold.out
 }
-hold half q/work/agent.sock 100
+hold half qube-work/agent.sock 100
 from work vault t.Echo+x
 is '100 half requests keep nobody waiting' 0 'work 1'
 release
-hold flood q/rogue/agent.sock vault 300
+hold flood qube-rogue/agent.sock vault 300
 from relay vault t.Relay
 is '300 callers of one qube that never come: another qube is served' 0 \
     'ran as relay'
@@ -269,7 +269,7 @@ from work vault t.None
 ok 'no rule: 126, and it says refused' refused
 from work vault t.Not
 is 'a service that cannot be run' 125 ''
-rm q/vault/rpc/t.Not
+rm qube-vault/rpc/t.Not
 from work vault t.Not
 is 'no such service' 127 ''
 from work ghost t.Gone
