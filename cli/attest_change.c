@@ -47,8 +47,8 @@ static bool set_value(struct evidence *e, struct span pcr)
 {
     struct span now;
 
-    if (!evidence_tpm_value(&e->quote.selection, &e->values,
-                EVIDENCE_ALG_SHA256, EVIDENCE_ZONE_PCR, &now))
+    if (!tcg_value(&e->quote.selection, &e->values, TCG_ALG_SHA256,
+                EVIDENCE_ZONE_PCR, &now))
         return false;
     for (size_t i = 0; i < e->values.n; i++) {
         if (e->values.value[i].ptr == now.ptr)

@@ -112,12 +112,12 @@ static bool put_event(struct json_t *list, const struct evidence_event *f)
            statement_put_u64(o, "size", f->size);
 }
 
-static bool put_quote(struct json_t *o, const struct evidence *e,
-        const struct evidence_name *name)
+static bool put_quote(
+        struct json_t *o, const struct evidence *e, const struct tcg_name *name)
 {
-    char selection[EVIDENCE_SELECTION_TEXT];
+    char selection[TCG_SELECTION_TEXT];
 
-    evidence_tpm_format_selection(&e->quote.selection, selection);
+    tcg_format_selection(&e->quote.selection, selection);
     return statement_put_hex(o, "ak_name", SPAN(name->bytes, name->len)) &&
            statement_put_hex(o, "binder", e->quote.extra) &&
            statement_put_str(o, "pcrs", selection) &&
@@ -128,7 +128,7 @@ static bool put_quote(struct json_t *o, const struct evidence *e,
            statement_put_bool(o, "clock_safe", e->quote.clock.safe);
 }
 
-static int show_json(const struct evidence *e, const struct evidence_name *name,
+static int show_json(const struct evidence *e, const struct tcg_name *name,
         const struct evidence_events *v, struct err *err)
 {
     CLEANUP(statement_json_free_ptr) struct json_t *o = statement_json_object();
@@ -147,17 +147,17 @@ static int show_json(const struct evidence *e, const struct evidence_name *name,
     return r;
 }
 
-static void show_text(const struct evidence *e,
-        const struct evidence_name *name, const struct evidence_events *v)
+static void show_text(const struct evidence *e, const struct tcg_name *name,
+        const struct evidence_events *v)
 {
-    char selection[EVIDENCE_SELECTION_TEXT];
+    char selection[TCG_SELECTION_TEXT];
     char hex[TEXT_HEX_SIZE(CRYPTO_HASH_MAX + 2)];
 
     text_format_hex(SPAN(name->bytes, name->len), hex);
     (void)printf("ak       %s\n", hex);
     text_format_hex(e->quote.extra, hex);
     (void)printf("binder   %s\n", hex);
-    evidence_tpm_format_selection(&e->quote.selection, selection);
+    tcg_format_selection(&e->quote.selection, selection);
     text_format_hex(e->quote.pcr_digest, hex);
     (void)printf("pcrs     %s %s\n", selection, hex);
     (void)printf("clock    %" PRIu64 " ms, resets %" PRIu32
@@ -171,12 +171,12 @@ static int show(const struct pack_options *o, struct err *err)
 {
     CLEANUP(loaded_fini) struct loaded l = {0};
     CLEANUP(evidence_events_fini) struct evidence_events v = {0};
-    struct evidence_name name;
+    struct tcg_name name;
     int r = load(o->arg[0], &l, err);
 
     if (r == 0 && l.e.log.len)
         r = evidence_events_parse(l.e.log, &v, err);
-    if (r == 0 && evidence_tpm_name(&l.e.ak_public, &name) != 0)
+    if (r == 0 && tcg_name(&l.e.ak_public, &name) != 0)
         r = err_set(err, ERR_UNSUPPORTED, "attestation key is not usable");
     if (r != 0)
         return r;

@@ -47,7 +47,7 @@ static int check_new(
 
 static void print_enrolled(const struct enrol_zone *e)
 {
-    char hex[TEXT_HEX_SIZE(EVIDENCE_NAME_MAX)];
+    char hex[TEXT_HEX_SIZE(TCG_NAME_MAX)];
 
     (void)printf("zone         %s%s\ntpm          %s, model %s\n", e->zone.name,
             e->zone.emulated ? " (emulated)" : "", e->manufacturer, e->model);

@@ -36,7 +36,7 @@ static int claim_load(const char *path, struct claim *ret, struct err *err)
 }
 
 static int ek_verify(const struct claim *c, const char *ca_path,
-        struct evidence_ek *ret, struct err *err)
+        struct tcg_ek *ret, struct err *err)
 {
     CLEANUP(buf_fini) struct buf pem = BUF_INIT(CA_MAX);
     CLEANUP(enrol_ca_fini) struct enrol_ca ca = {0};
@@ -62,7 +62,7 @@ static int secret_path(
 }
 
 static int store_challenge(const struct claim *c, const char *out,
-        const struct evidence_credential *cred,
+        const struct tcg_credential *cred,
         const uint8_t secret[static ENROL_SECRET], struct err *err)
 {
     CLEANUP(buf_fini) struct buf open = BUF_INIT(ENROL_FILE_MAX);
@@ -90,13 +90,13 @@ static int store_challenge(const struct claim *c, const char *out,
 
 static void print_hex(const char *what, struct span bytes)
 {
-    char hex[TEXT_HEX_SIZE(EVIDENCE_NAME_MAX)];
+    char hex[TEXT_HEX_SIZE(TCG_NAME_MAX)];
 
     text_format_hex(bytes, hex);
     (void)printf("%-12s %s\n", what, hex);
 }
 
-static void print_ek(const struct claim *c, const struct evidence_ek *ek)
+static void print_ek(const struct claim *c, const struct tcg_ek *ek)
 {
     (void)printf("zone         %.*s\ntpm          %s, model %s, version %s%s\n",
             (int)c->file.zone.len, (const char *)c->file.zone.ptr,
@@ -109,21 +109,21 @@ static void print_ek(const struct claim *c, const struct evidence_ek *ek)
 static int challenge(const struct pack_options *o, struct err *err)
 {
     CLEANUP(claim_fini) struct claim c = {0};
-    struct evidence_credential cred;
-    struct evidence_ek ek;
+    struct tcg_credential cred;
+    struct tcg_ek ek;
     uint8_t secret[ENROL_SECRET], seed[CRYPTO_HASH_MAX];
     enum crypto_hash hash;
     int r = claim_load(o->arg[0], &c, err);
 
     if (r == 0)
         r = ek_verify(&c, o->ca, &ek, err);
-    if (r == 0 && !evidence_tpm_hash(c.keys.ek.name_alg, &hash))
+    if (r == 0 && !tcg_hash(c.keys.ek.name_alg, &hash))
         r = err_set(err, ERR_UNSUPPORTED, "endorsement key is not usable");
     if (r != 0)
         return r;
     crypto_random(secret, sizeof(secret));
     crypto_random(seed, sizeof(seed));
-    r = evidence_credential_make(&c.keys.ek, &c.keys.ak_name, SPAN_OF(secret),
+    r = tcg_credential_make(&c.keys.ek, &c.keys.ak_name, SPAN_OF(secret),
             SPAN(seed, crypto_hash_size(hash)), &cred, err);
     if (r == 0)
         r = store_challenge(&c, o->output, &cred, secret, err);

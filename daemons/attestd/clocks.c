@@ -31,10 +31,9 @@ struct appraise_previous clocks_get(
     return (struct appraise_previous){.known = true, .clock = e->clock};
 }
 
-static bool is_later(
-        const struct evidence_clock *a, const struct evidence_clock *b)
+static bool is_later(const struct tcg_clock *a, const struct tcg_clock *b)
 {
-    int boot = evidence_tpm_boot_cmp(a, b);
+    int boot = tcg_boot_cmp(a, b);
 
     return boot ? boot > 0 : a->clock > b->clock;
 }
@@ -54,7 +53,7 @@ static struct clock_entry *place(struct clocks *c, const struct pack_zone *z)
 }
 
 void clocks_put(struct clocks *c, const struct pack_zone *z,
-        const struct evidence_clock *clock)
+        const struct tcg_clock *clock)
 {
     struct appraise_previous was = clocks_get(c, z);
     struct clock_entry *e;

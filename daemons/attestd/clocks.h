@@ -14,7 +14,7 @@ struct clocks {
     struct clock_entry {
         char zone[LIMIT_ZONE_NAME_MAX + 1];
         uint8_t ak[CRYPTO_SHA256_SIZE]; /* of the AK's name */
-        struct evidence_clock clock;
+        struct tcg_clock clock;
     } entry[LIMIT_ZONES_MAX];
 };
 
@@ -22,6 +22,6 @@ struct appraise_previous clocks_get(
         const struct clocks *c, const struct pack_zone *z);
 /* Keeps the later of what is there and this; of a genuine quote alone. */
 void clocks_put(struct clocks *c, const struct pack_zone *z,
-        const struct evidence_clock *clock);
+        const struct tcg_clock *clock);
 
 #endif

@@ -41,7 +41,7 @@
 #define KEYD_JOBS_PER_SESSION 4
 
 struct keyd_approval {
-    uint8_t owner[EVIDENCE_SIGNER_MAX];
+    uint8_t owner[TCG_SIGNER_MAX];
     uint8_t ref[CRYPTO_SHA256_SIZE];
     struct tpm_approval tpm; /* spans point at the above */
     uint64_t expires;        /* 0: never */

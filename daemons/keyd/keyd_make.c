@@ -12,8 +12,8 @@ int keyd_make_policy(
     if (!k->owner)
         return err_set(err, ERR_STATE,
                 "zone.conf names no owner: keys could be bound to nobody");
-    evidence_policy_ref(k->zone_name, ref);
-    if (evidence_policy_authorize(k->owner, SPAN_OF(ref), ret) != 0)
+    tcg_policy_ref(k->zone_name, ref);
+    if (tcg_policy_authorize(k->owner, SPAN_OF(ref), ret) != 0)
         return err_set(err, ERR_CRYPTO, "cannot use the owner's key");
     return 0;
 }

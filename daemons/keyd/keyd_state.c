@@ -35,7 +35,7 @@ int keyd_state_evidence(struct keyd *k,
     e.attest = buf_span(&attest);
     e.signature = buf_span(&sig);
     e.ak = tpm_blob_public(&k->ring.ak->file.blob);
-    e.values = (struct evidence_values){.n = 1, .value = {SPAN_OF(pcr)}};
+    e.values = (struct tcg_values){.n = 1, .value = {SPAN_OF(pcr)}};
     if (bundle_next(&events, &log)) /* the one file */
         e.log = log.content;
     return evidence_format(&e, ret, err);
@@ -62,7 +62,7 @@ static int approval_from(struct keyd *k, const struct pack_reference *ref,
     size_t len;
     int r;
 
-    r = evidence_tpm_signer_public(k->owner, a.owner, sizeof a.owner, &len);
+    r = tcg_signer_public(k->owner, a.owner, sizeof a.owner, &len);
     if (r != 0)
         return err_set(err, r, "the owner's key is not P-256");
     memcpy(a.ref, ref->policy_ref, sizeof a.ref);

@@ -35,16 +35,16 @@ struct measure {
  * read or does not fit leaves the PCR between two states. */
 static int measure_extend(struct measure *m, struct err *err)
 {
-    struct evidence_log log;
-    struct evidence_log_event e;
+    struct eventlog log;
+    struct eventlog_event e;
     struct span digest;
-    int r = evidence_log_open(buf_span(&m->log), &log, err);
+    int r = eventlog_open(buf_span(&m->log), &log, err);
 
-    while (r == 0 && (r = evidence_log_next(&log, &e, err)) == 1) {
+    while (r == 0 && (r = eventlog_next(&log, &e, err)) == 1) {
         r = 0;
         if (e.index <= m->extended)
             continue;
-        if (!evidence_log_digest(&e, EVIDENCE_ALG_SHA256, &digest))
+        if (!eventlog_digest(&e, TCG_ALG_SHA256, &digest))
             return err_set(err, ERR_SYNTAX, "event without a digest");
         r = tpm_pcr_extend(m->tpm, TPM_PCR_QAIR, digest.ptr, err);
     }

@@ -10,7 +10,7 @@
 static void check_zone_log(struct span log, const struct evidence_events *e)
 {
     struct buf again = BUF_INIT(LIMIT_EVENT_LOG_MAX);
-    struct evidence_pcrs pcrs;
+    struct eventlog_pcrs pcrs;
     uint8_t digest[32];
 
     if (evidence_events_begin(&again, NULL) != 0)
@@ -22,7 +22,7 @@ static void check_zone_log(struct span log, const struct evidence_events *e)
     if (evidence_events_end(&again, digest, NULL) != 0 ||
             !span_eq(buf_span(&again), log))
         abort();
-    if (evidence_log_replay(log, EVIDENCE_ALG_SHA256, &pcrs, NULL) != 0 ||
+    if (eventlog_replay(log, TCG_ALG_SHA256, &pcrs, NULL) != 0 ||
             memcmp(pcrs.value[EVIDENCE_ZONE_PCR], e->pcr, 32) != 0)
         abort();
     buf_fini(&again);
@@ -32,16 +32,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span log = SPAN(data, size);
-    struct evidence_log l;
-    struct evidence_log_event e;
+    struct eventlog l;
+    struct eventlog_event e;
     struct evidence_events events;
-    struct evidence_pcrs pcrs;
+    struct eventlog_pcrs pcrs;
 
-    if (evidence_log_open(log, &l, NULL) != 0)
+    if (eventlog_open(log, &l, NULL) != 0)
         return 0;
-    while (evidence_log_next(&l, &e, NULL) == 1)
-        (void)!evidence_log_check_data(&e);
-    (void)!evidence_log_replay(log, EVIDENCE_ALG_SHA256, &pcrs, NULL);
+    while (eventlog_next(&l, &e, NULL) == 1)
+        (void)!eventlog_check_data(&e);
+    (void)!eventlog_replay(log, TCG_ALG_SHA256, &pcrs, NULL);
     if (evidence_events_parse(log, &events, NULL) == 0) {
         check_zone_log(log, &events);
         evidence_events_fini(&events);

@@ -116,18 +116,18 @@ static bool check_form(struct work *w)
 static bool check_ak(struct work *w)
 {
     const struct pack_zone *z = w->in->zone;
-    struct evidence_name name;
+    struct tcg_name name;
     struct err err = {0};
 
     if (!span_eq(w->e.ak, SPAN(z->ak, z->ak_len))) {
-        if (evidence_tpm_name(&w->e.ak_public, &name) != 0)
+        if (tcg_name(&w->e.ak_public, &name) != 0)
             name.len = 0;
         appraise_add_hex(w->out, APPRAISE_OTHER_AK, "",
                 SPAN(z->ak_name.bytes, z->ak_name.len),
                 SPAN(name.bytes, name.len));
         return false;
     }
-    if (evidence_tpm_check_ak(&w->e.ak_public, &err) != 0)
+    if (tcg_check_ak(&w->e.ak_public, &err) != 0)
         return refuse(w, APPRAISE_AK_UNFIT, "", err.msg);
     return true;
 }
@@ -136,7 +136,7 @@ static bool check_signature(struct work *w)
 {
     struct err err = {0};
 
-    if (evidence_tpm_verify(&w->e.ak_public, w->e.attest, &w->e.sig, &err) != 0)
+    if (tcg_verify(&w->e.ak_public, w->e.attest, &w->e.sig, &err) != 0)
         return refuse(w, APPRAISE_SIGNATURE, "", err.msg);
     return true;
 }
@@ -154,18 +154,18 @@ static bool check_binder(struct work *w)
 
 static bool check_selection(struct work *w)
 {
-    const struct evidence_selection *s = &w->e.quote.selection;
-    char text[EVIDENCE_SELECTION_TEXT];
+    const struct tcg_selection *s = &w->e.quote.selection;
+    char text[TCG_SELECTION_TEXT];
 
     for (size_t i = 0; i < s->n; i++) {
         enum crypto_hash hash;
 
-        if (!evidence_tpm_hash(s->bank[i].alg, &hash) || hash == CRYPTO_SHA1)
+        if (!tcg_hash(s->bank[i].alg, &hash) || hash == CRYPTO_SHA1)
             return refuse(w, APPRAISE_BANK, "sha256 or better",
-                    evidence_tpm_alg_name(s->bank[i].alg));
+                    tcg_alg_name(s->bank[i].alg));
     }
-    if (!evidence_tpm_selects(s, EVIDENCE_ALG_SHA256, EVIDENCE_ZONE_PCR)) {
-        evidence_tpm_format_selection(s, text);
+    if (!tcg_selects(s, TCG_ALG_SHA256, EVIDENCE_ZONE_PCR)) {
+        tcg_format_selection(s, text);
         return refuse(w, APPRAISE_SELECTION, "sha256:14 among them", text);
     }
     return true;
@@ -177,8 +177,8 @@ static bool check_pcr_digest(struct work *w)
     uint8_t got[CRYPTO_HASH_MAX];
     enum crypto_hash hash;
 
-    if (!evidence_tpm_hash(w->e.sig.hash, &hash) ||
-            evidence_tpm_pcr_digest(&w->e.values, hash, got) != 0)
+    if (!tcg_hash(w->e.sig.hash, &hash) ||
+            tcg_pcr_digest(&w->e.values, hash, got) != 0)
         return refuse(w, APPRAISE_PCR_DIGEST, "", "cannot be computed");
     if (!span_eq(SPAN(got, crypto_hash_size(hash)), w->e.quote.pcr_digest)) {
         appraise_add_hex(w->out, APPRAISE_PCR_DIGEST, "", w->e.quote.pcr_digest,
@@ -191,15 +191,15 @@ static bool check_pcr_digest(struct work *w)
 /* Part 1, 36: resets and restarts only grow, and so does a safe clock. */
 static bool check_clock(struct work *w)
 {
-    const struct evidence_clock *was = &w->in->previous.clock;
-    const struct evidence_clock *is = &w->e.quote.clock;
+    const struct tcg_clock *was = &w->in->previous.clock;
+    const struct tcg_clock *is = &w->e.quote.clock;
     char want[64], got[64];
     bool back;
     int boot;
 
     if (!w->in->previous.known)
         return true;
-    boot = evidence_tpm_boot_cmp(is, was);
+    boot = tcg_boot_cmp(is, was);
     back = boot < 0 ||
            (boot == 0 && is->safe && was->safe && is->clock < was->clock &&
                    was->clock - is->clock > CLOCK_SLACK_MS);
@@ -227,8 +227,8 @@ static bool check_replay(struct work *w)
 {
     struct span quoted;
 
-    if (!evidence_tpm_value(&w->e.quote.selection, &w->e.values,
-                EVIDENCE_ALG_SHA256, EVIDENCE_ZONE_PCR, &quoted))
+    if (!tcg_value(&w->e.quote.selection, &w->e.values, TCG_ALG_SHA256,
+                EVIDENCE_ZONE_PCR, &quoted))
         return refuse(w, APPRAISE_REPLAY, "PCR 14", "none");
     if (!span_eq(quoted, SPAN_OF(w->events.pcr))) {
         appraise_add_hex(

@@ -47,7 +47,7 @@ const char *appraise_reason_name(enum appraise_reason r);
 /* Clock of the last quote of a zone that was found genuine. */
 struct appraise_previous {
     bool known;
-    struct evidence_clock clock;
+    struct tcg_clock clock;
 };
 
 #define APPRAISE_CLAIM_MAX    320
@@ -78,7 +78,7 @@ struct appraisal {
     bool accept;  /* genuine, and in a state that the owner approved */
     char state[APPRAISE_STATE_MAX]; /* "golden (emulated)", "not approved" */
     uint8_t evidence[CRYPTO_SHA256_SIZE]; /* of the evidence bytes */
-    struct evidence_clock clock;          /* valid when genuine */
+    struct tcg_clock clock;               /* valid when genuine */
     size_t n_findings;
     size_t n_more; /* findings that did not fit */
     struct appraise_finding finding[APPRAISE_FINDINGS_MAX];

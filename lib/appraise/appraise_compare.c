@@ -86,9 +86,9 @@ static void compare_pcrs(const struct evidence *e,
     size_t at = 0;
 
     for (size_t i = 0; i < ref->selection.n; i++) {
-        const struct evidence_bank *b = &ref->selection.bank[i];
+        const struct tcg_bank *b = &ref->selection.bank[i];
 
-        for (unsigned p = 0; p < EVIDENCE_PCRS; p++) {
+        for (unsigned p = 0; p < TCG_PCRS; p++) {
             struct span got = SPAN_EMPTY, want;
             char claim[32];
 
@@ -96,15 +96,14 @@ static void compare_pcrs(const struct evidence *e,
                 continue;
             want = SPAN(ref->value[at].bytes, ref->value[at].len);
             at++;
-            if (evidence_tpm_value(
-                        &e->quote.selection, &e->values, b->alg, p, &got) &&
+            if (tcg_value(&e->quote.selection, &e->values, b->alg, p, &got) &&
                     span_eq(got, want))
                 continue;
             /* The files have said already why PCR 14 differs. */
             if (p == EVIDENCE_ZONE_PCR && explained)
                 continue;
             (void)snprintf(claim, sizeof(claim), "PCR %u of %s", p,
-                    evidence_tpm_alg_name(b->alg));
+                    tcg_alg_name(b->alg));
             appraise_add_hex(a, APPRAISE_PCR, claim, want, got);
         }
     }
@@ -115,15 +114,15 @@ void appraise_compare(const struct evidence *e,
         struct appraisal *a)
 {
     CLEANUP(buf_free_ptr) bool *seen = calloc(events->n + 1, sizeof(*seen));
-    char want[EVIDENCE_SELECTION_TEXT], got[EVIDENCE_SELECTION_TEXT];
+    char want[TCG_SELECTION_TEXT], got[TCG_SELECTION_TEXT];
 
     if (!seen) {
         appraise_add(a, APPRAISE_LOG, SPAN_EMPTY, "", "no memory to compare");
         return;
     }
-    if (!evidence_tpm_selection_eq(&e->quote.selection, &ref->selection)) {
-        evidence_tpm_format_selection(&ref->selection, want);
-        evidence_tpm_format_selection(&e->quote.selection, got);
+    if (!tcg_selection_eq(&e->quote.selection, &ref->selection)) {
+        tcg_format_selection(&ref->selection, want);
+        tcg_format_selection(&e->quote.selection, got);
         appraise_add(a, APPRAISE_SELECTION, SPAN_EMPTY, want, got);
     }
     compare_events(events, ref, seen, a);

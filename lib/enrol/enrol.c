@@ -224,9 +224,9 @@ int enrol_challenge_parse(
     in = statement_reader_of(doc);
     if (!get_type(&in, TYPE_CHALLENGE) ||
             !statement_get_hex(&in, "claim", ret->claim, sizeof ret->claim) ||
-            !get_b64(&in, "credential", &ret->store, EVIDENCE_CREDENTIAL_MAX,
+            !get_b64(&in, "credential", &ret->store, TCG_CREDENTIAL_MAX,
                     &ret->credential) ||
-            !get_b64(&in, "secret", &ret->store, EVIDENCE_ENCRYPTED_MAX,
+            !get_b64(&in, "secret", &ret->store, TCG_ENCRYPTED_MAX,
                     &ret->secret) ||
             !statement_get_end(&in))
         return statement_bad(&in, "challenge", err);
@@ -239,8 +239,8 @@ int enrol_challenge_format(
 {
     CLEANUP(statement_json_free_ptr) struct json_t *j = statement_json_object();
 
-    if (c->credential.len > EVIDENCE_CREDENTIAL_MAX ||
-            c->secret.len > EVIDENCE_ENCRYPTED_MAX)
+    if (c->credential.len > TCG_CREDENTIAL_MAX ||
+            c->secret.len > TCG_ENCRYPTED_MAX)
         return err_set(err, ERR_LIMIT, "challenge: a member is too long");
     if (!j || !statement_put_str(j, "type", TYPE_CHALLENGE) ||
             !statement_put_hex(j, "claim", SPAN_OF(c->claim)) ||

@@ -90,8 +90,8 @@ struct enrol_keys {
     struct crypto_cert *ek_cert;
     size_t n_chain;
     struct crypto_cert *chain[ENROL_CHAIN_MAX];
-    struct evidence_public ek, ak;
-    struct evidence_name ak_name;
+    struct tcg_public ek, ak;
+    struct tcg_name ak_name;
     struct crypto_pub *identity, *log;
 };
 /* Checks 3 to 5; *ret is to be freed also after a failure. */
@@ -110,7 +110,7 @@ int enrol_ca_parse(struct span pem, struct enrol_ca *ret, struct err *err)
         MUST_CHECK;
 void enrol_ca_fini(struct enrol_ca *ca);
 int enrol_claim_path(const struct enrol_keys *k, const struct enrol_ca *ca,
-        uint64_t unix_s, struct evidence_ek *ret, struct err *err) MUST_CHECK;
+        uint64_t unix_s, struct tcg_ek *ret, struct err *err) MUST_CHECK;
 
 /* Bytes of the four files, and what the owner knows. */
 struct enrol_input {
@@ -121,7 +121,7 @@ struct enrol_input {
 /* What an answered challenge proves about a zone. */
 struct enrol_zone {
     struct pack_zone zone; /* keys: freed with enrol_zone_fini */
-    char manufacturer[EVIDENCE_EK_TEXT], model[EVIDENCE_EK_TEXT];
+    char manufacturer[TCG_EK_TEXT], model[TCG_EK_TEXT];
 };
 /* All checks but the certificate's path, which was the challenge's. */
 int enrol_answer_check(const struct enrol_input *in, struct enrol_zone *ret,

@@ -34,7 +34,7 @@ static struct crypto_cert *cert_from(struct span der)
     struct span trimmed;
 
     /* Zones are asked for plain DER; this refuses what hangs on behind it. */
-    if (evidence_ek_trim(der, &trimmed) != 0 || trimmed.len != der.len)
+    if (tcg_ek_trim(der, &trimmed) != 0 || trimmed.len != der.len)
         return NULL;
     return crypto_cert_from_der(trimmed);
 }
@@ -69,13 +69,13 @@ static int ek_check(
     CLEANUP(crypto_pub_free_ptr)
     struct crypto_pub *of_cert = crypto_cert_pub(k->ek_cert);
     CLEANUP(crypto_pub_free_ptr) struct crypto_pub *of_tpm = NULL;
-    int r = evidence_tpm_public(c->ek_public, &k->ek, err);
+    int r = tcg_public(c->ek_public, &k->ek, err);
 
     if (r == 0)
-        r = evidence_tpm_check_ek(&k->ek, err);
+        r = tcg_check_ek(&k->ek, err);
     if (r != 0)
         return err_prefix(err, r, "claim: endorsement key");
-    of_tpm = evidence_tpm_pub(&k->ek);
+    of_tpm = tcg_pub(&k->ek);
     if (!of_cert || !of_tpm || !crypto_pub_eq(of_cert, of_tpm))
         return err_set(err, ERR_MISMATCH,
                 "claim: the endorsement key is not the certificate's");
@@ -93,11 +93,11 @@ int enrol_claim_check(
         r = ek_check(c, ret, err);
     if (r != 0)
         return r;
-    r = evidence_tpm_public(c->ak_public, &ret->ak, err);
+    r = tcg_public(c->ak_public, &ret->ak, err);
     if (r == 0)
-        r = evidence_tpm_check_ak(&ret->ak, err);
+        r = tcg_check_ak(&ret->ak, err);
     if (r == 0)
-        r = evidence_tpm_name(&ret->ak, &ret->ak_name);
+        r = tcg_name(&ret->ak, &ret->ak_name);
     if (r != 0)
         return err_prefix(err, r, "claim: attestation key");
     if (crypto_pub_type(ret->identity) != CRYPTO_ED25519 ||
@@ -158,7 +158,7 @@ void enrol_ca_fini(struct enrol_ca *ca)
 }
 
 int enrol_claim_path(const struct enrol_keys *k, const struct enrol_ca *ca,
-        uint64_t unix_s, struct evidence_ek *ret, struct err *err)
+        uint64_t unix_s, struct tcg_ek *ret, struct err *err)
 {
     struct crypto_cert *inter[ENROL_CA_MAX + ENROL_CHAIN_MAX];
     struct crypto_pub *pub = NULL;
@@ -169,8 +169,8 @@ int enrol_claim_path(const struct enrol_keys *k, const struct enrol_ca *ca,
         inter[n++] = ca->inter[i];
     for (size_t i = 0; i < k->n_chain; i++)
         inter[n++] = k->chain[i];
-    r = evidence_ek_verify(k->ek_cert, inter, n, ca->root, ca->n_roots, unix_s,
-            ret, &pub, err);
+    r = tcg_ek_verify(k->ek_cert, inter, n, ca->root, ca->n_roots, unix_s, ret,
+            &pub, err);
     crypto_pub_free(pub);
     return r;
 }

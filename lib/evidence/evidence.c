@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The evidence blob: docs/proto/evidence.md, section 2. */
-#include "evidence_private.h"
+#include "evidence.h"
 
 #define MAGIC      "QAIREVID"
 #define PART_QUOTE 1
@@ -14,7 +14,7 @@ static bool get_quote_part(struct span part, struct evidence *e)
     if (!wire_get_vec16be(&r, &e->attest) ||
             !wire_get_vec16be(&r, &e->signature) ||
             !wire_get_vec16be(&r, &e->ak) || !wire_get_u16be(&r, &n) ||
-            n > EVIDENCE_VALUES_MAX)
+            n > TCG_VALUES_MAX)
         return false;
     for (e->values.n = 0; e->values.n < n; e->values.n++) {
         if (!wire_get_vec8(&r, &e->values.value[e->values.n]))
@@ -57,14 +57,14 @@ int evidence_parse(struct span bytes, struct evidence *ret, struct err *err)
         return err_set(err, ERR_UNSUPPORTED, "evidence of version %u", version);
     if (!get_parts(&r, &e))
         return err_set(err, ERR_SYNTAX, "evidence is malformed");
-    rc = evidence_tpm_attest(e.attest, &e.quote, err);
+    rc = tcg_attest(e.attest, &e.quote, err);
     if (rc == 0)
-        rc = evidence_tpm_signature(e.signature, &e.sig, err);
+        rc = tcg_signature(e.signature, &e.sig, err);
     if (rc == 0)
-        rc = evidence_tpm_public(e.ak, &e.ak_public, err);
+        rc = tcg_public(e.ak, &e.ak_public, err);
     if (rc != 0)
         return rc;
-    if (!evidence_tpm_values_fit(&e.quote.selection, &e.values))
+    if (!tcg_values_fit(&e.quote.selection, &e.values))
         return err_set(err, ERR_SYNTAX,
                 "PCR values are not those of the quote's selection");
     *ret = e;
@@ -102,7 +102,7 @@ int evidence_format(const struct evidence *e, struct buf *ret, struct err *err)
                   (e->log.len ? 6 + e->log.len : 0);
     int r;
 
-    if (need > LIMIT_EVIDENCE_MAX || e->values.n > EVIDENCE_VALUES_MAX)
+    if (need > LIMIT_EVIDENCE_MAX || e->values.n > TCG_VALUES_MAX)
         return err_set(err, ERR_LIMIT, "evidence of %zu bytes", need);
     room = buf_reserve(ret, need);
     if (!room)

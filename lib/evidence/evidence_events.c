@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The zone's own event log: docs/proto/evidence.md, section 3. */
-#include "evidence_private.h"
+#include "evidence.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static struct span put_header(uint8_t buf[static HEADER_SIZE])
     struct span s = SPAN_EMPTY;
 
     wire_put_u32le(&w, 0);
-    wire_put_u32le(&w, EVIDENCE_EV_NO_ACTION);
+    wire_put_u32le(&w, EVENTLOG_EV_NO_ACTION);
     wire_put_bytes(&w, zero, sizeof(zero));
     wire_put_u32le(&w, HEADER_SIZE - 32);
     wire_put_bytes(&w, (const uint8_t *)"Spec ID Event03", 16);
@@ -32,7 +32,7 @@ static struct span put_header(uint8_t buf[static HEADER_SIZE])
     wire_put_u8(&w, 105);
     wire_put_u8(&w, 2); /* UINTN of 64 bits */
     wire_put_u32le(&w, 1);
-    wire_put_u16le(&w, EVIDENCE_ALG_SHA256);
+    wire_put_u16le(&w, TCG_ALG_SHA256);
     wire_put_u16le(&w, CRYPTO_SHA256_SIZE);
     wire_put_u8(&w, 0); /* vendor */
     if (!wire_finish(&w, &s) || s.len != HEADER_SIZE)
@@ -61,7 +61,7 @@ static int add_record(struct buf *log, uint32_t type, struct span data,
     wire_put_u32le(&w, EVIDENCE_ZONE_PCR);
     wire_put_u32le(&w, type);
     wire_put_u32le(&w, 1);
-    wire_put_u16le(&w, EVIDENCE_ALG_SHA256);
+    wire_put_u16le(&w, TCG_ALG_SHA256);
     wire_put_bytes(&w, digest, sizeof(digest));
     wire_put_vec32le(&w, data);
     if (!wire_finish(&w, &s))
@@ -95,7 +95,7 @@ int evidence_events_add(struct buf *log, const struct evidence_event *e,
             !is_event_name(e->name))
         return err_set(err, ERR_SYNTAX,
                 "kind or name of a measured file is not acceptable");
-    wire_put_u32le(&w, EVIDENCE_TAG);
+    wire_put_u32le(&w, EVENTLOG_TAG_QAIR);
     wire_put_u32le(&w, (uint32_t)(2 + e->kind.len + 2 + e->name.len +
                                   CRYPTO_SHA256_SIZE + 8));
     wire_put_vec16be(&w, e->kind);
@@ -104,13 +104,13 @@ int evidence_events_add(struct buf *log, const struct evidence_event *e,
     wire_put_u64be(&w, e->size);
     if (!wire_finish(&w, &s))
         return err_set(err, ERR_LIMIT, "measured file's event is too long");
-    return add_record(log, EVIDENCE_EV_EVENT_TAG, s, ret, err);
+    return add_record(log, EVENTLOG_EV_EVENT_TAG, s, ret, err);
 }
 
 int evidence_events_end(struct buf *log, uint8_t ret[static CRYPTO_SHA256_SIZE],
         struct err *err)
 {
-    return add_record(log, EVIDENCE_EV_SEPARATOR, SPAN_OF(separator), ret, err);
+    return add_record(log, EVENTLOG_EV_SEPARATOR, SPAN_OF(separator), ret, err);
 }
 
 static int format_change(unsigned round, char ret[static CHANGE_NAME_MAX])
@@ -146,7 +146,7 @@ static bool get_event(struct span data, struct evidence_event *ret)
     struct evidence_event e = {.round = 0};
     uint32_t tag, size;
 
-    if (!wire_get_u32le(&r, &tag) || tag != EVIDENCE_TAG ||
+    if (!wire_get_u32le(&r, &tag) || tag != EVENTLOG_TAG_QAIR ||
             !wire_get_u32le(&r, &size) || !wire_get_sub(&r, size, &body) ||
             !wire_end(&r))
         return false;
@@ -220,28 +220,28 @@ static int take_file(struct evidence_events *out, struct evidence_event *event,
 }
 
 static int take_record(struct evidence_events *out, bool *ended,
-        const struct evidence_log_event *e, struct err *err)
+        const struct eventlog_event *e, struct err *err)
 {
     struct evidence_event event;
     struct span digest;
     bool is_change;
 
     if (e->pcr != EVIDENCE_ZONE_PCR ||
-            !evidence_log_digest(e, EVIDENCE_ALG_SHA256, &digest) ||
-            evidence_log_check_data(e) != 0)
+            !eventlog_digest(e, TCG_ALG_SHA256, &digest) ||
+            eventlog_check_data(e) != 0)
         return err_set(err, ERR_SYNTAX,
                 "event log: event %zu is out of place or not what its digest "
                 "says",
                 e->index);
     crypto_sha256_two(SPAN_OF(out->pcr), digest, out->pcr);
-    if (e->type == EVIDENCE_EV_SEPARATOR && !*ended) {
+    if (e->type == EVENTLOG_EV_SEPARATOR && !*ended) {
         *ended = true;
         return span_eq(e->data, SPAN_OF(separator))
                        ? 0
                        : err_set(err, ERR_SYNTAX,
                                  "event log: separator says error");
     }
-    if (e->type != EVIDENCE_EV_EVENT_TAG || !get_event(e->data, &event))
+    if (e->type != EVENTLOG_EV_EVENT_TAG || !get_event(e->data, &event))
         return err_set(err, ERR_SYNTAX, "event log: event %zu is not a file",
                 e->index);
     is_change = span_eq_str(event.kind, EVIDENCE_KIND_CHANGE);
@@ -260,16 +260,16 @@ static int take_log(
         struct span log, struct evidence_events *out, struct err *err)
 {
     uint8_t header[HEADER_SIZE];
-    struct evidence_log l;
-    struct evidence_log_event e;
+    struct eventlog l;
+    struct eventlog_event e;
     bool ended = false;
-    int r = evidence_log_open(log, &l, err);
+    int r = eventlog_open(log, &l, err);
 
     if (r != 0)
         return r;
     if (!span_eq(put_header(header), SPAN(log.ptr, HEADER_SIZE)))
         return err_set(err, ERR_SYNTAX, "event log: not a zone's header");
-    while ((r = evidence_log_next(&l, &e, err)) == 1) {
+    while ((r = eventlog_next(&l, &e, err)) == 1) {
         r = take_record(out, &ended, &e, err);
         if (r != 0)
             return r;

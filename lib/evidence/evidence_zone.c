@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of a zone is measured: docs/proto/evidence.md, section 3. */
 #include "bundle.h"
-#include "evidence_private.h"
+#include "evidence.h"
 
 #include <stdio.h>
 
@@ -11,6 +11,14 @@ const struct evidence_folder evidence_folders[EVIDENCE_FOLDERS] = {
         {"policy", "policy.d", "policy", true},
         {"services", "services", "service", true},
 };
+
+struct tcg_selection evidence_zone_selection(void)
+{
+    return (struct tcg_selection){
+            .n = 1,
+            .bank = {{TCG_ALG_SHA256, 1u << EVIDENCE_ZONE_PCR}},
+    };
+}
 
 int evidence_events_add_file(struct buf *log, const char *kind,
         const char *folder, struct span name,

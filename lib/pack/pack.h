@@ -31,10 +31,10 @@
 struct pack_zone {
     char name[LIMIT_ZONE_NAME_MAX + 1];
     char address[PACK_ADDRESS_MAX + 1];    /* "host:port" or empty */
-    uint8_t ek_sha256[CRYPTO_SHA256_SIZE]; /* evidence_ek.spki_sha256 */
+    uint8_t ek_sha256[CRYPTO_SHA256_SIZE]; /* tcg_ek.spki_sha256 */
     uint8_t ak[PACK_AK_MAX];               /* TPMT_PUBLIC */
     size_t ak_len;
-    struct evidence_name ak_name;
+    struct tcg_name ak_name;
     struct crypto_pub *identity; /* Ed25519 */
     struct crypto_pub *log;      /* Ed25519; vkey: merkle_vkey_for_zone */
     bool emulated;               /* software TPM or a test root */
@@ -69,18 +69,18 @@ struct pack_reference {
     char state[PACK_STATE_MAX + 1]; /* "golden" */
     uint64_t issued;
     uint64_t expires; /* 0: never */
-    struct evidence_selection selection;
+    struct tcg_selection selection;
     size_t n_values;
     struct {
         uint8_t bytes[CRYPTO_HASH_MAX];
         size_t len;
-    } value[EVIDENCE_PCRS];
+    } value[TCG_PCRS];
     uint8_t pcr_digest[CRYPTO_SHA256_SIZE];
     size_t n_events;
     struct pack_event *event;
     /* TPM policy: what opens keys in this state (TPM 2.0 Part 3, 23.16). */
     uint8_t policy[CRYPTO_SHA256_SIZE];        /* approved PolicyPCR digest */
-    uint8_t policy_ref[CRYPTO_SHA256_SIZE];    /* evidence_policy_ref */
+    uint8_t policy_ref[CRYPTO_SHA256_SIZE];    /* tcg_policy_ref */
     uint8_t policy_sig[CRYPTO_SIGNATURE_SIZE]; /* owner's, over the aHash */
 };
 

@@ -22,7 +22,7 @@ void pack_key_fini(struct pack_key *k);
 int pack_spki_sha256(const struct crypto_pub *k,
         uint8_t ret[static CRYPTO_SHA256_SIZE]) MUST_CHECK;
 /* Borrowed view of a reference's values. */
-struct evidence_values pack_values(const struct pack_reference *r);
+struct tcg_values pack_values(const struct pack_reference *r);
 /* Does the list of files give the value of PCR 14? */
 int pack_check_events(const struct pack_reference *r, struct err *err)
         MUST_CHECK;

@@ -72,14 +72,14 @@ static int check_names(const struct statement *s, const char *prefix,
 static int check_zone(const struct statement *s, struct span file,
         struct pack_zone *z, struct err *err)
 {
-    struct evidence_public ak;
+    struct tcg_public ak;
     uint8_t digest[CRYPTO_SHA256_SIZE];
-    int r = evidence_tpm_public(SPAN(z->ak, z->ak_len), &ak, err);
+    int r = tcg_public(SPAN(z->ak, z->ak_len), &ak, err);
 
     if (r == 0)
-        r = evidence_tpm_check_ak(&ak, err);
+        r = tcg_check_ak(&ak, err);
     if (r == 0)
-        r = evidence_tpm_name(&ak, &z->ak_name);
+        r = tcg_name(&ak, &z->ak_name);
     if (r == 0)
         r = pack_spki_sha256(z->identity, digest);
     if (r != 0)
@@ -166,11 +166,11 @@ int pack_read_key(const struct statement *s, struct span file,
 
 static bool alg_from_name(struct span name, uint16_t *ret)
 {
-    static const uint16_t known[] = {EVIDENCE_ALG_SHA1, EVIDENCE_ALG_SHA256,
-            EVIDENCE_ALG_SHA384, EVIDENCE_ALG_SHA512};
+    static const uint16_t known[] = {
+            TCG_ALG_SHA1, TCG_ALG_SHA256, TCG_ALG_SHA384, TCG_ALG_SHA512};
 
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-        if (span_eq_str(name, evidence_tpm_alg_name(known[i]))) {
+        if (span_eq_str(name, tcg_alg_name(known[i]))) {
             *ret = known[i];
             return true;
         }
@@ -179,21 +179,21 @@ static bool alg_from_name(struct span name, uint16_t *ret)
 }
 
 /* Banks stay together and PCRs ascend, as in a quote. */
-static bool select_pcr(struct evidence_selection *s, uint16_t alg, uint64_t pcr)
+static bool select_pcr(struct tcg_selection *s, uint16_t alg, uint64_t pcr)
 {
-    struct evidence_bank *b = s->n ? &s->bank[s->n - 1] : NULL;
+    struct tcg_bank *b = s->n ? &s->bank[s->n - 1] : NULL;
 
-    if (pcr >= EVIDENCE_PCRS)
+    if (pcr >= TCG_PCRS)
         return false;
     if (!b || b->alg != alg) {
         for (size_t i = 0; i < s->n; i++) {
             if (s->bank[i].alg == alg)
                 return false;
         }
-        if (s->n == EVIDENCE_BANKS_MAX)
+        if (s->n == TCG_BANKS_MAX)
             return false;
         b = &s->bank[s->n++];
-        *b = (struct evidence_bank){.alg = alg};
+        *b = (struct tcg_bank){.alg = alg};
     }
     if (b->pcrs >> pcr)
         return false;
@@ -206,8 +206,7 @@ static bool get_pcrs(struct statement_reader *r, struct pack_reference *f)
     const struct json_t *list;
     size_t n;
 
-    if (!statement_get_array(r, "pcrs", &list, &n) || n == 0 ||
-            n > EVIDENCE_PCRS)
+    if (!statement_get_array(r, "pcrs", &list, &n) || n == 0 || n > TCG_PCRS)
         return false;
     for (size_t i = 0; i < n; i++) {
         struct statement_reader item;
@@ -218,8 +217,7 @@ static bool get_pcrs(struct statement_reader *r, struct pack_reference *f)
 
         if (!statement_item_object(list, i, &item) ||
                 !statement_get_name(&item, "alg", 16, &alg_name) ||
-                !alg_from_name(alg_name, &alg) ||
-                !evidence_tpm_hash(alg, &hash) ||
+                !alg_from_name(alg_name, &alg) || !tcg_hash(alg, &hash) ||
                 !statement_get_u64(&item, "pcr", &pcr) ||
                 !select_pcr(&f->selection, alg, pcr))
             return false;
@@ -268,9 +266,9 @@ static bool get_events(struct statement_reader *r, struct pack_reference *f)
     return true;
 }
 
-struct evidence_values pack_values(const struct pack_reference *r)
+struct tcg_values pack_values(const struct pack_reference *r)
 {
-    struct evidence_values v = {.n = r->n_values};
+    struct tcg_values v = {.n = r->n_values};
 
     for (size_t i = 0; i < r->n_values; i++)
         v.value[i] = SPAN(r->value[i].bytes, r->value[i].len);
@@ -314,12 +312,11 @@ int pack_check_events(const struct pack_reference *r, struct err *err)
 {
     CLEANUP(evidence_events_fini) struct evidence_events events = {0};
     CLEANUP(buf_fini) struct buf log = BUF_INIT(LIMIT_EVENT_LOG_MAX);
-    struct evidence_values v = pack_values(r);
+    struct tcg_values v = pack_values(r);
     struct span want;
     int rc;
 
-    if (!evidence_tpm_value(&r->selection, &v, EVIDENCE_ALG_SHA256,
-                EVIDENCE_ZONE_PCR, &want))
+    if (!tcg_value(&r->selection, &v, TCG_ALG_SHA256, EVIDENCE_ZONE_PCR, &want))
         return err_set(err, ERR_MISMATCH, "PCR %d of sha256 is not in it",
                 EVIDENCE_ZONE_PCR);
     rc = write_log(r, &log, err);
@@ -333,15 +330,15 @@ int pack_check_events(const struct pack_reference *r, struct err *err)
 
 int pack_derive(struct pack_reference *r, struct err *err)
 {
-    struct evidence_values v = pack_values(r);
+    struct tcg_values v = pack_values(r);
     int rc = 0;
 
-    if (!evidence_tpm_values_fit(&r->selection, &v))
+    if (!tcg_values_fit(&r->selection, &v))
         return err_set(err, ERR_MISMATCH, "its PCR values do not fit");
-    rc = evidence_tpm_pcr_digest(&v, CRYPTO_SHA256, r->pcr_digest);
+    rc = tcg_pcr_digest(&v, CRYPTO_SHA256, r->pcr_digest);
     if (rc == 0)
-        rc = evidence_policy_pcr(&r->selection, r->pcr_digest, r->policy);
-    evidence_policy_ref(span_str(r->zone), r->policy_ref);
+        rc = tcg_policy_pcr(&r->selection, r->pcr_digest, r->policy);
+    tcg_policy_ref(span_str(r->zone), r->policy_ref);
     return rc;
 }
 
@@ -361,7 +358,7 @@ static int check_reference(const struct pack_reference *f,
             !span_eq(SPAN_OF(f->policy_ref), SPAN_OF(want.policy_ref)))
         return err_set(err, ERR_MISMATCH,
                 "its PCR digest or TPM policy is not that of its PCR values");
-    evidence_policy_ahash(f->policy, SPAN_OF(f->policy_ref), ahash);
+    tcg_policy_ahash(f->policy, SPAN_OF(f->policy_ref), ahash);
     if (crypto_verify_digest(owner, CRYPTO_SIG_ECDSA, CRYPTO_SHA256,
                 SPAN_OF(ahash), SPAN_OF(f->policy_sig)) != 0)
         return err_set(err, ERR_MISMATCH,

@@ -89,17 +89,16 @@ static bool put_pcrs(struct json_t *o, const struct pack_reference *f)
     if (!list)
         return false;
     for (size_t i = 0; i < f->selection.n; i++) {
-        const struct evidence_bank *b = &f->selection.bank[i];
+        const struct tcg_bank *b = &f->selection.bank[i];
 
-        for (unsigned p = 0; p < EVIDENCE_PCRS; p++) {
+        for (unsigned p = 0; p < TCG_PCRS; p++) {
             struct json_t *item;
 
             if (!((b->pcrs >> p) & 1))
                 continue;
             item = at < f->n_values ? statement_add_object(list) : NULL;
             if (!item ||
-                    !statement_put_str(
-                            item, "alg", evidence_tpm_alg_name(b->alg)) ||
+                    !statement_put_str(item, "alg", tcg_alg_name(b->alg)) ||
                     !statement_put_u64(item, "pcr", p) ||
                     !statement_put_hex(item, "value",
                             SPAN(f->value[at].bytes, f->value[at].len)))
@@ -153,7 +152,7 @@ int pack_reference_sign(struct pack_reference *f,
         r = pack_check_events(f, err);
     if (r != 0)
         return err_prefix(err, r, "reference of zone %s", f->zone);
-    evidence_policy_ahash(f->policy, SPAN_OF(f->policy_ref), ahash);
+    tcg_policy_ahash(f->policy, SPAN_OF(f->policy_ref), ahash);
     r = crypto_sign_digest(owner, ahash, f->policy_sig);
     if (r != 0)
         return err_set(err, r, "the owner's key cannot approve a TPM policy");

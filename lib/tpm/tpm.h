@@ -127,15 +127,15 @@ int tpm_activate(struct tpm *t, const struct tpm_blob *ak, enum tpm_ek ek,
  * nothing here trusts it.
  */
 struct tpm_approval {
-    struct span owner; /* TPMT_PUBLIC, evidence_tpm_signer_public */
-    struct span ref;   /* policyRef, evidence_policy_ref */
+    struct span owner; /* TPMT_PUBLIC, tcg_signer_public */
+    struct span ref;   /* policyRef, tcg_policy_ref */
     uint8_t policy[TPM_DIGEST];
     uint8_t sig[TPM_SIGNATURE];
 };
 
 /*
  * Seals at most TPM_SEAL_MAX bytes.  policy: the authorisation policy that the
- * data is opened under (evidence_policy_authorize), or NULL for "this TPM, in
+ * data is opened under (tcg_policy_authorize), or NULL for "this TPM, in
  * any state".
  */
 int tpm_seal(struct tpm *t, struct span secret, const uint8_t *policy,

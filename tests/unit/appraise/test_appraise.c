@@ -136,8 +136,7 @@ static void test_unrestricted_ak_though_pinned(void **state)
     struct pack_zone z = *in.zone;
 
     (void)state;
-    machine_set_attributes(
-            &server.machine, AK_ATTRIBUTES & ~EVIDENCE_RESTRICTED);
+    machine_set_attributes(&server.machine, AK_ATTRIBUTES & ~TCG_RESTRICTED);
     memcpy(z.ak, server.machine.ak, server.machine.ak_len);
     in.zone = &z;
     run();
@@ -154,8 +153,8 @@ static void test_signed_by_another_key(void **state)
 
 static void test_other_attestations(void **state)
 {
-    static const uint16_t types[] = {EVIDENCE_ATTEST_CERTIFY,
-            EVIDENCE_ATTEST_CREATION, EVIDENCE_ATTEST_TIME, EVIDENCE_ATTEST_NV};
+    static const uint16_t types[] = {TCG_ATTEST_CERTIFY, TCG_ATTEST_CREATION,
+            TCG_ATTEST_TIME, TCG_ATTEST_NV};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
@@ -184,7 +183,7 @@ static void test_no_evidence_at_all(void **state)
 static void test_sha1_bank(void **state)
 {
     (void)state;
-    server.machine.bank = EVIDENCE_ALG_SHA1;
+    server.machine.bank = TCG_ALG_SHA1;
     run();
     assert_refused(APPRAISE_BANK);
 }
@@ -208,7 +207,7 @@ static void test_values_that_were_not_quoted(void **state)
 
 static const struct {
     const char *what;
-    struct evidence_clock was;
+    struct tcg_clock was;
     bool ok;
 } clocks[] = {
         {"later", {.clock = 999999, .resets = 5, .safe = true}, true},

@@ -271,7 +271,7 @@ static void test_clocks_are_bounded_and_forget_other_aks(void **state)
 {
     static struct clocks c;
     struct pack_zone z = {.ak_name = {.len = 34}};
-    struct evidence_clock clock = {.clock = 1, .resets = 9};
+    struct tcg_clock clock = {.clock = 1, .resets = 9};
 
     (void)state;
     for (int i = 0; i < LIMIT_ZONES_MAX + 10; i++) {

@@ -190,10 +190,10 @@ static void challenge(const char *claim_path, const char *path, bool other_ak,
 {
     CLEANUP(buf_fini) struct buf claim = BUF_INIT(49152);
     CLEANUP(buf_fini) struct buf text = BUF_INIT(49152);
-    struct evidence_credential *c = calloc(1, sizeof *c);
+    struct tcg_credential *c = calloc(1, sizeof *c);
     struct json_t *j, *o = statement_json_object();
-    struct evidence_public ek, ak;
-    struct evidence_name name;
+    struct tcg_public ek, ak;
+    struct tcg_name name;
     struct statement_reader r;
     uint8_t ek_bytes[1024], ak_bytes[600], seed[32] = {3}, digest[32];
     size_t ek_len = 0, ak_len = 0;
@@ -207,11 +207,11 @@ static void challenge(const char *claim_path, const char *path, bool other_ak,
             &r, "ek_public", ek_bytes, sizeof ek_bytes, &ek_len));
     assert_true(statement_get_b64(
             &r, "ak_public", ak_bytes, sizeof ak_bytes, &ak_len));
-    OK(evidence_tpm_public(SPAN(ek_bytes, ek_len), &ek, &err));
-    OK(evidence_tpm_public(SPAN(ak_bytes, ak_len), &ak, &err));
-    OK(evidence_tpm_name(&ak, &name));
+    OK(tcg_public(SPAN(ek_bytes, ek_len), &ek, &err));
+    OK(tcg_public(SPAN(ak_bytes, ak_len), &ak, &err));
+    OK(tcg_name(&ak, &name));
     name.bytes[5] ^= other_ak ? 1 : 0;
-    OK(evidence_credential_make(
+    OK(tcg_credential_make(
             &ek, &name, SPAN(secret, 32), SPAN_OF(seed), c, &err));
     assert_true(
             statement_put_str(o, "type", "qair:challenge/v1") &&
@@ -261,7 +261,7 @@ static void test_enrol_and_answer(void **state)
     crypto_hasher_final(h, binder);
     crypto_hasher_free(h);
     assert_true(span_eq(e->quote.extra, SPAN_OF(binder)));
-    OK(evidence_tpm_verify(&e->ak_public, e->attest, &e->sig, &err));
+    OK(tcg_verify(&e->ak_public, e->attest, &e->sig, &err));
     free(e);
 }
 

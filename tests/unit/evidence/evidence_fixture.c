@@ -22,15 +22,15 @@ void machine_set_attributes(struct machine *m, uint32_t attributes)
     assert_int_equal(crypto_pub_raw(crypto_key_pub(m->ak_key), point,
                              sizeof(point), &len),
             0);
-    wire_put_u16be(&w, EVIDENCE_ALG_ECC);
-    wire_put_u16be(&w, EVIDENCE_ALG_SHA256);
+    wire_put_u16be(&w, TCG_ALG_ECC);
+    wire_put_u16be(&w, TCG_ALG_SHA256);
     wire_put_u32be(&w, attributes);
     wire_put_vec16be(&w, SPAN_EMPTY);
-    wire_put_u16be(&w, EVIDENCE_ALG_NULL);
-    wire_put_u16be(&w, EVIDENCE_ALG_ECDSA);
-    wire_put_u16be(&w, EVIDENCE_ALG_SHA256);
+    wire_put_u16be(&w, TCG_ALG_NULL);
+    wire_put_u16be(&w, TCG_ALG_ECDSA);
+    wire_put_u16be(&w, TCG_ALG_SHA256);
     wire_put_u16be(&w, 3);
-    wire_put_u16be(&w, EVIDENCE_ALG_NULL);
+    wire_put_u16be(&w, TCG_ALG_NULL);
     wire_put_vec16be(&w, SPAN(point + 1, 32));
     wire_put_vec16be(&w, SPAN(point + 33, 32));
     assert_true(wire_finish(&w, &s));
@@ -42,8 +42,8 @@ void machine_init(struct machine *m)
     *m = (struct machine){
             .ak_key = crypto_key_generate(CRYPTO_P256),
             .clock = {.clock = 1000000, .resets = 5, .safe = true},
-            .attest_type = EVIDENCE_ATTEST_QUOTE,
-            .bank = EVIDENCE_ALG_SHA256,
+            .attest_type = TCG_ATTEST_QUOTE,
+            .bank = TCG_ALG_SHA256,
             .pcr_index = EVIDENCE_ZONE_PCR,
     };
     assert_non_null(m->ak_key);
@@ -108,9 +108,8 @@ static size_t put_attest(struct machine *m, struct span binder,
         struct span digest, uint8_t *buf, size_t cap)
 {
     struct wire_writer w = wire_writer_of(buf, cap);
-    struct evidence_selection s = {
-            .n = 1, .bank = {{m->bank, 1u << m->pcr_index}}};
-    uint8_t name[34] = {0, EVIDENCE_ALG_SHA256};
+    struct tcg_selection s = {.n = 1, .bank = {{m->bank, 1u << m->pcr_index}}};
+    uint8_t name[34] = {0, TCG_ALG_SHA256};
     struct span done;
 
     crypto_sha256(SPAN(m->ak, m->ak_len), name + 2);
@@ -123,7 +122,7 @@ static size_t put_attest(struct machine *m, struct span binder,
     wire_put_u32be(&w, m->clock.restarts);
     wire_put_u8(&w, m->clock.safe);
     wire_put_u64be(&w, 0x2019102300163636);
-    evidence_tpm_put_selection(&w, &s);
+    tcg_put_selection(&w, &s);
     wire_put_vec16be(&w, digest);
     if (m->trailing)
         wire_put_u8(&w, 0);
@@ -142,8 +141,8 @@ static size_t put_signature(
 
     assert_int_equal(crypto_sign(other ? other : m->ak_key, attest, rs), 0);
     crypto_key_free(other);
-    wire_put_u16be(&w, EVIDENCE_ALG_ECDSA);
-    wire_put_u16be(&w, EVIDENCE_ALG_SHA256);
+    wire_put_u16be(&w, TCG_ALG_ECDSA);
+    wire_put_u16be(&w, TCG_ALG_SHA256);
     wire_put_vec16be(&w, SPAN(rs, 32));
     wire_put_vec16be(&w, SPAN(rs + 32, 32));
     assert_true(wire_finish(&w, &done));
@@ -182,7 +181,7 @@ void machine_evidence(
         struct machine *m, const uint8_t binder[static 32], struct buf *ret)
 {
     uint8_t attest[256], sig[128], digest[32];
-    struct span value = SPAN(m->pcr, m->bank == EVIDENCE_ALG_SHA1 ? 20 : 32);
+    struct span value = SPAN(m->pcr, m->bank == TCG_ALG_SHA1 ? 20 : 32);
     size_t n_attest, n_sig;
 
     crypto_sha256(value, digest);

@@ -10,9 +10,9 @@
 
 struct machine {
     struct crypto_key *ak_key;
-    uint8_t ak[EVIDENCE_SIGNER_MAX + 16]; /* TPMT_PUBLIC */
+    uint8_t ak[TCG_SIGNER_MAX + 16]; /* TPMT_PUBLIC */
     size_t ak_len;
-    struct evidence_clock clock;
+    struct tcg_clock clock;
     struct buf log;
     uint8_t pcr[CRYPTO_SHA256_SIZE]; /* PCR 14 */
 
@@ -27,8 +27,8 @@ struct machine {
 };
 
 #define AK_ATTRIBUTES                                                          \
-    (EVIDENCE_FIXED_TPM | EVIDENCE_FIXED_PARENT | EVIDENCE_SENSITIVE_ORIG |    \
-            EVIDENCE_USER_WITH_AUTH | EVIDENCE_RESTRICTED | EVIDENCE_SIGN)
+    (TCG_FIXED_TPM | TCG_FIXED_PARENT | TCG_SENSITIVE_ORIG |                   \
+            TCG_USER_WITH_AUTH | TCG_RESTRICTED | TCG_SIGN)
 
 void machine_init(struct machine *m);
 void machine_fini(struct machine *m);

@@ -42,8 +42,7 @@ static void test_blob_is_canonical(void **state)
     assert_int_equal(evidence_parse(buf_span(&blob), &e, NULL), 0);
     assert_int_equal(evidence_format(&e, &again, NULL), 0);
     assert_true(span_eq(buf_span(&blob), buf_span(&again)));
-    assert_int_equal(
-            evidence_tpm_verify(&e.ak_public, e.attest, &e.sig, NULL), 0);
+    assert_int_equal(tcg_verify(&e.ak_public, e.attest, &e.sig, NULL), 0);
     assert_memory_equal(e.quote.extra.ptr, binder, 32);
     buf_fini(&again);
 }
@@ -78,8 +77,7 @@ static void test_flipped_bits_never_hold(void **state)
 
         blob.ptr[i] ^= 0x10;
         holds = evidence_parse(buf_span(&blob), &e, NULL) == 0 &&
-                evidence_tpm_verify(&e.ak_public, e.attest, &e.sig, NULL) ==
-                        0 &&
+                tcg_verify(&e.ak_public, e.attest, &e.sig, NULL) == 0 &&
                 span_eq(e.ak, SPAN(machine.ak, machine.ak_len));
         if (holds && evidence_events_parse(e.log, &events, NULL) == 0) {
             holds = span_eq(SPAN_OF(events.pcr), e.values.value[0]);
@@ -179,7 +177,7 @@ static void test_other_attestations_are_not_quotes(void **state)
 static void test_events_round_trip(void **state)
 {
     struct evidence_events events;
-    struct evidence_pcrs pcrs;
+    struct eventlog_pcrs pcrs;
 
     (void)state;
     assert_int_equal(
@@ -190,8 +188,8 @@ static void test_events_round_trip(void **state)
     assert_int_equal(events.event[1].size, 13);
     assert_memory_equal(events.pcr, machine.pcr, 32);
     /* The general reader of TCG logs comes to the same PCR. */
-    assert_int_equal(evidence_log_replay(buf_span(&machine.log),
-                             EVIDENCE_ALG_SHA256, &pcrs, NULL),
+    assert_int_equal(eventlog_replay(buf_span(&machine.log), TCG_ALG_SHA256,
+                             &pcrs, NULL),
             0);
     assert_memory_equal(pcrs.value[EVIDENCE_ZONE_PCR], machine.pcr, 32);
     assert_int_equal(pcrs.extended, 1u << EVIDENCE_ZONE_PCR);
@@ -243,7 +241,7 @@ static void test_file_measured_twice(void **state)
 static void test_change_begins_a_round(void **state)
 {
     struct evidence_events events;
-    struct evidence_pcrs pcrs;
+    struct eventlog_pcrs pcrs;
 
     (void)state;
     machine_change(&machine, 1);
@@ -259,8 +257,8 @@ static void test_change_begins_a_round(void **state)
     assert_int_equal(events.event[5].round, 1);
     assert_true(span_eq_str(events.event[5].name, "policy.d/30-sign.policy"));
     assert_memory_equal(events.pcr, machine.pcr, 32);
-    assert_int_equal(evidence_log_replay(buf_span(&machine.log),
-                             EVIDENCE_ALG_SHA256, &pcrs, NULL),
+    assert_int_equal(eventlog_replay(buf_span(&machine.log), TCG_ALG_SHA256,
+                             &pcrs, NULL),
             0);
     assert_memory_equal(pcrs.value[EVIDENCE_ZONE_PCR], machine.pcr, 32);
     evidence_events_fini(&events);
@@ -364,72 +362,68 @@ static const struct {
     const char *what;
     uint32_t attributes;
 } bad_aks[] = {
-        {"signs forged quotes", AK_ATTRIBUTES & ~EVIDENCE_RESTRICTED},
-        {"moves to another TPM", AK_ATTRIBUTES & ~EVIDENCE_FIXED_TPM},
-        {"moves to another parent", AK_ATTRIBUTES & ~EVIDENCE_FIXED_PARENT},
-        {"was made outside", AK_ATTRIBUTES & ~EVIDENCE_SENSITIVE_ORIG},
-        {"does not sign", AK_ATTRIBUTES & ~EVIDENCE_SIGN},
-        {"decrypts", AK_ATTRIBUTES | EVIDENCE_DECRYPT},
+        {"signs forged quotes", AK_ATTRIBUTES & ~TCG_RESTRICTED},
+        {"moves to another TPM", AK_ATTRIBUTES & ~TCG_FIXED_TPM},
+        {"moves to another parent", AK_ATTRIBUTES & ~TCG_FIXED_PARENT},
+        {"was made outside", AK_ATTRIBUTES & ~TCG_SENSITIVE_ORIG},
+        {"does not sign", AK_ATTRIBUTES & ~TCG_SIGN},
+        {"decrypts", AK_ATTRIBUTES | TCG_DECRYPT},
 };
 
 static void test_unfit_attestation_keys(void **state)
 {
-    struct evidence_public p;
+    struct tcg_public p;
 
     (void)state;
-    assert_int_equal(
-            evidence_tpm_public(SPAN(machine.ak, machine.ak_len), &p, NULL), 0);
-    assert_int_equal(evidence_tpm_check_ak(&p, NULL), 0);
+    assert_int_equal(tcg_public(SPAN(machine.ak, machine.ak_len), &p, NULL), 0);
+    assert_int_equal(tcg_check_ak(&p, NULL), 0);
     for (size_t i = 0; i < ARRAY_LEN(bad_aks); i++) {
         print_message("  %s\n", bad_aks[i].what);
         machine_set_attributes(&machine, bad_aks[i].attributes);
         assert_int_equal(
-                evidence_tpm_public(SPAN(machine.ak, machine.ak_len), &p, NULL),
-                0);
-        assert_int_equal(evidence_tpm_check_ak(&p, NULL), ERR_DENIED);
+                tcg_public(SPAN(machine.ak, machine.ak_len), &p, NULL), 0);
+        assert_int_equal(tcg_check_ak(&p, NULL), ERR_DENIED);
     }
     machine_set_attributes(&machine, AK_ATTRIBUTES | 0x80000000u);
     assert_int_equal(
-            evidence_tpm_public(SPAN(machine.ak, machine.ak_len), &p, NULL),
-            ERR_SYNTAX);
+            tcg_public(SPAN(machine.ak, machine.ak_len), &p, NULL), ERR_SYNTAX);
 }
 
 static void test_point_off_the_curve(void **state)
 {
-    struct evidence_public p;
+    struct tcg_public p;
 
     (void)state;
     machine.ak[machine.ak_len - 1] ^= 1;
-    assert_int_equal(
-            evidence_tpm_public(SPAN(machine.ak, machine.ak_len), &p, NULL), 0);
-    assert_null(evidence_tpm_pub(&p));
+    assert_int_equal(tcg_public(SPAN(machine.ak, machine.ak_len), &p, NULL), 0);
+    assert_null(tcg_pub(&p));
 }
 
 static void test_signer_is_named_as_the_tpm_does(void **state)
 {
     struct crypto_key *owner = crypto_key_generate(CRYPTO_P256);
-    struct evidence_public p;
-    struct evidence_name name;
-    uint8_t bytes[EVIDENCE_SIGNER_MAX], direct[32], by_name[32], ref[32];
+    struct tcg_public p;
+    struct tcg_name name;
+    uint8_t bytes[TCG_SIGNER_MAX], direct[32], by_name[32], ref[32];
     size_t len;
 
     (void)state;
     assert_non_null(owner);
-    assert_int_equal(evidence_tpm_signer_public(
+    assert_int_equal(tcg_signer_public(
                              crypto_key_pub(owner), bytes, sizeof(bytes), &len),
             0);
-    assert_int_equal(evidence_tpm_public(SPAN(bytes, len), &p, NULL), 0);
-    assert_int_equal(evidence_tpm_name(&p, &name), 0);
-    evidence_policy_ref(span_str("server"), ref);
-    assert_int_equal(evidence_policy_authorize(
-                             crypto_key_pub(owner), SPAN_OF(ref), direct),
+    assert_int_equal(tcg_public(SPAN(bytes, len), &p, NULL), 0);
+    assert_int_equal(tcg_name(&p, &name), 0);
+    tcg_policy_ref(span_str("server"), ref);
+    assert_int_equal(
+            tcg_policy_authorize(crypto_key_pub(owner), SPAN_OF(ref), direct),
             0);
     assert_int_equal(
-            evidence_policy_authorize_name(&name, SPAN_OF(ref), by_name), 0);
+            tcg_policy_authorize_name(&name, SPAN_OF(ref), by_name), 0);
     assert_memory_equal(direct, by_name, 32);
-    evidence_policy_ref(span_str("thin"), ref);
-    assert_int_equal(evidence_policy_authorize(
-                             crypto_key_pub(owner), SPAN_OF(ref), by_name),
+    tcg_policy_ref(span_str("thin"), ref);
+    assert_int_equal(
+            tcg_policy_authorize(crypto_key_pub(owner), SPAN_OF(ref), by_name),
             0);
     assert_memory_not_equal(direct, by_name, 32);
     crypto_key_free(owner);
@@ -459,11 +453,11 @@ static void test_selections(void **state)
         uint8_t bytes[64];
         size_t n = strlen(selections[i].hex) / 2;
         struct wire_reader r = wire_reader_of(SPAN(bytes, n));
-        struct evidence_selection s;
+        struct tcg_selection s;
 
         print_message("  %s\n", selections[i].what);
         assert_true(text_parse_hex(span_str(selections[i].hex), bytes, n));
-        assert_int_equal(evidence_tpm_get_selection(&r, &s), selections[i].ok);
+        assert_int_equal(tcg_get_selection(&r, &s), selections[i].ok);
         assert_int_equal(r.left == 0, selections[i].ok);
     }
 }
@@ -474,19 +468,19 @@ static void test_nv_trim(void **state)
     struct span der;
 
     (void)state;
-    assert_int_equal(evidence_ek_trim(SPAN(nv, 260), &der), 0);
-    assert_int_equal(evidence_ek_trim(SPAN(nv, sizeof(nv)), &der), 0);
+    assert_int_equal(tcg_ek_trim(SPAN(nv, 260), &der), 0);
+    assert_int_equal(tcg_ek_trim(SPAN(nv, sizeof(nv)), &der), 0);
     assert_int_equal(der.len, 260);
     memset(nv + 260, 0xff, 8);
-    assert_int_equal(evidence_ek_trim(SPAN(nv, sizeof(nv)), &der), 0);
+    assert_int_equal(tcg_ek_trim(SPAN(nv, sizeof(nv)), &der), 0);
     nv[267] = 0xfe; /* something hides behind the certificate */
-    assert_int_equal(evidence_ek_trim(SPAN(nv, sizeof(nv)), &der), ERR_SYNTAX);
+    assert_int_equal(tcg_ek_trim(SPAN(nv, sizeof(nv)), &der), ERR_SYNTAX);
     nv[260] = 0x41;
-    assert_int_equal(evidence_ek_trim(SPAN(nv, 261), &der), ERR_SYNTAX);
-    assert_int_equal(evidence_ek_trim(SPAN(nv, 259), &der), ERR_SYNTAX);
+    assert_int_equal(tcg_ek_trim(SPAN(nv, 261), &der), ERR_SYNTAX);
+    assert_int_equal(tcg_ek_trim(SPAN(nv, 259), &der), ERR_SYNTAX);
     nv[1] = 0x84;
-    assert_int_equal(evidence_ek_trim(SPAN(nv, 260), &der), ERR_SYNTAX);
-    assert_int_equal(evidence_ek_trim(SPAN_EMPTY, &der), ERR_SYNTAX);
+    assert_int_equal(tcg_ek_trim(SPAN(nv, 260), &der), ERR_SYNTAX);
+    assert_int_equal(tcg_ek_trim(SPAN_EMPTY, &der), ERR_SYNTAX);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

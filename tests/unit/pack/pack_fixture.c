@@ -23,7 +23,7 @@ static struct crypto_pub *copy_pub(const struct crypto_key *k)
 
 void estate_init(struct estate *e, const char *zone)
 {
-    struct evidence_public ak;
+    struct tcg_public ak;
 
     memset(e, 0, sizeof(*e));
     machine_init(&e->machine);
@@ -37,9 +37,8 @@ void estate_init(struct estate *e, const char *zone)
     memcpy(e->zone.ak, e->machine.ak, e->machine.ak_len);
     e->zone.ak_len = e->machine.ak_len;
     assert_int_equal(
-            evidence_tpm_public(SPAN(e->zone.ak, e->zone.ak_len), &ak, NULL),
-            0);
-    assert_int_equal(evidence_tpm_name(&ak, &e->zone.ak_name), 0);
+            tcg_public(SPAN(e->zone.ak, e->zone.ak_len), &ak, NULL), 0);
+    assert_int_equal(tcg_name(&ak, &e->zone.ak_name), 0);
     e->zone.identity = copy_pub(e->identity);
     e->zone.log = copy_pub(e->log);
     e->zone.emulated = true;

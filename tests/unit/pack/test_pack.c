@@ -124,10 +124,9 @@ static void test_reference_comes_back_as_signed(void **state)
     assert_string_equal(r->event[1].name, "policy.d/30-sign.policy");
     assert_memory_equal(r->value[0].bytes, server.machine.pcr, 32);
     /* What the TPM will be asked to believe. */
-    assert_int_equal(
-            evidence_policy_pcr(&r->selection, r->pcr_digest, want), 0);
+    assert_int_equal(tcg_policy_pcr(&r->selection, r->pcr_digest, want), 0);
     assert_memory_equal(want, r->policy, 32);
-    evidence_policy_ahash(r->policy, SPAN_OF(r->policy_ref), want);
+    tcg_policy_ahash(r->policy, SPAN_OF(r->policy_ref), want);
     assert_int_equal(
             crypto_verify_digest(crypto_key_pub(server.owner), CRYPTO_SIG_ECDSA,
                     CRYPTO_SHA256, SPAN_OF(want), SPAN_OF(r->policy_sig)),

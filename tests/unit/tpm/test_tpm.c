@@ -552,27 +552,27 @@ static void test_credential_rubbish(void **state)
 
 /* MakeCredential in software, for the AK of this TPM under both of its EKs. */
 static void credential_for(enum tpm_ek ek, const struct tpm_blob *ak,
-        const uint8_t secret[32], struct evidence_credential *ret)
+        const uint8_t secret[32], struct tcg_credential *ret)
 {
     CLEANUP(buf_fini) struct buf pub = BUF_INIT(TPM_PUBLIC_MAX);
-    struct evidence_public ek_pub, ak_pub;
-    struct evidence_name name;
+    struct tcg_public ek_pub, ak_pub;
+    struct tcg_name name;
     uint8_t seed[48] = {5};
 
     OK(tpm_ek_public(tpm, ek, &pub, &err));
-    OK(evidence_tpm_public(buf_span(&pub), &ek_pub, &err));
-    OK(evidence_tpm_check_ek(&ek_pub, &err));
-    OK(evidence_tpm_public(tpm_blob_public(ak), &ak_pub, &err));
-    OK(evidence_tpm_check_ak(&ak_pub, &err));
-    OK(evidence_tpm_name(&ak_pub, &name));
-    OK(evidence_credential_make(&ek_pub, &name, SPAN(secret, 32),
+    OK(tcg_public(buf_span(&pub), &ek_pub, &err));
+    OK(tcg_check_ek(&ek_pub, &err));
+    OK(tcg_public(tpm_blob_public(ak), &ak_pub, &err));
+    OK(tcg_check_ak(&ak_pub, &err));
+    OK(tcg_name(&ak_pub, &name));
+    OK(tcg_credential_make(&ek_pub, &name, SPAN(secret, 32),
             SPAN(seed, ek == TPM_EK_RSA2048 ? 32 : 48), ret, &err));
 }
 
 static void test_credential_opens_for_its_key_alone(void **state)
 {
     static const uint8_t secret[32] = {0x5e, 0xc2};
-    struct evidence_credential *c = calloc(1, sizeof *c);
+    struct tcg_credential *c = calloc(1, sizeof *c);
     struct tpm_blob ak, other;
     uint8_t out[32];
     size_t len;
@@ -619,7 +619,7 @@ static void test_endorsement_key_that_is_not_kept(void **state)
             0, 0, 1, 0x81, 1, 0, 1, 0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0,
             0x81, 1, 0, 1};
     static const uint8_t secret[32] = {0x5e, 0xc2};
-    struct evidence_credential *c = calloc(1, sizeof *c);
+    struct tcg_credential *c = calloc(1, sizeof *c);
     struct tpm_blob ak;
     uint8_t out[32];
     size_t len = 0;
@@ -647,22 +647,20 @@ static void test_endorsement_key_that_is_not_kept(void **state)
 /* What room evidence computes is what the TPM computes. */
 static void test_policies_agree_with_evidence(void **state)
 {
-    struct evidence_selection sel = evidence_tpm_zone_selection();
-    uint8_t pcr[32], digest_of_pcr[32], a[32], b[32], area[EVIDENCE_SIGNER_MAX];
+    struct tcg_selection sel = evidence_zone_selection();
+    uint8_t pcr[32], digest_of_pcr[32], a[32], b[32], area[TCG_SIGNER_MAX];
     size_t len = 0;
 
     (void)state;
-    OK(evidence_tpm_signer_public(
-            crypto_key_pub(owner), area, sizeof area, &len));
+    OK(tcg_signer_public(crypto_key_pub(owner), area, sizeof area, &len));
     assert_int_equal(len, AREA);
     assert_memory_equal(area, owner_area, AREA);
-    OK(evidence_policy_authorize(
-            crypto_key_pub(owner), span_str("qair/server"), a));
+    OK(tcg_policy_authorize(crypto_key_pub(owner), span_str("qair/server"), a));
     policy_of_owner(owner, "qair/server", b);
     assert_memory_equal(a, b, 32);
     OK(tpm_pcr_read(tpm, TPM_PCR_QAIR, pcr, &err));
     crypto_sha256(SPAN_OF(pcr), digest_of_pcr);
-    OK(evidence_policy_pcr(&sel, digest_of_pcr, a));
+    OK(tcg_policy_pcr(&sel, digest_of_pcr, a));
     policy_of_pcr(pcr, b);
     assert_memory_equal(a, b, 32);
 }

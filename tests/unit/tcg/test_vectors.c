@@ -5,7 +5,7 @@
  * their own licences, kept outside: $QAIR_SHARED/attestation, else exit 77.
  */
 #include "buf.h"
-#include "evidence.h"
+#include "eventlog.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -121,21 +121,21 @@ static struct span unwrap(struct span tpm2b)
 static struct span public_area(struct span s)
 {
     bool bare = s.len > 2 && s.ptr[0] == 0 &&
-                (s.ptr[1] == EVIDENCE_ALG_RSA || s.ptr[1] == EVIDENCE_ALG_ECC);
+                (s.ptr[1] == TCG_ALG_RSA || s.ptr[1] == TCG_ALG_ECC);
 
     return bare ? s : unwrap(s);
 }
 
 /* The claimed values in the order of the quote's selection. */
-static bool take_values(const json_t *pcrs, const struct evidence_selection *s,
-        uint8_t *room, struct evidence_values *v)
+static bool take_values(const json_t *pcrs, const struct tcg_selection *s,
+        uint8_t *room, struct tcg_values *v)
 {
     v->n = 0;
     for (size_t i = 0; i < s->n; i++) {
         const json_t *bank =
-                json_object_get(pcrs, evidence_tpm_alg_name(s->bank[i].alg));
+                json_object_get(pcrs, tcg_alg_name(s->bank[i].alg));
 
-        for (unsigned p = 0; p < EVIDENCE_PCRS; p++) {
+        for (unsigned p = 0; p < TCG_PCRS; p++) {
             char key[8];
             const char *hex;
             size_t n;
@@ -151,25 +151,25 @@ static bool take_values(const json_t *pcrs, const struct evidence_selection *s,
             room += n;
         }
     }
-    return evidence_tpm_values_fit(s, v);
+    return tcg_values_fit(s, v);
 }
 
-static bool pcrs_hold(const struct quote *q, const struct evidence_attest *a,
-        const struct evidence_signature *sig)
+static bool pcrs_hold(const struct quote *q, const struct tcg_attest *a,
+        const struct tcg_signature *sig)
 {
-    static uint8_t room[EVIDENCE_VALUES_MAX * CRYPTO_HASH_MAX];
-    struct evidence_values v;
+    static uint8_t room[TCG_VALUES_MAX * CRYPTO_HASH_MAX];
+    struct tcg_values v;
     uint8_t digest[CRYPTO_HASH_MAX];
     enum crypto_hash hash;
 
     return take_values(q->pcrs, &a->selection, room, &v) &&
-           evidence_tpm_hash(sig->hash, &hash) &&
-           evidence_tpm_pcr_digest(&v, hash, digest) == 0 &&
+           tcg_hash(sig->hash, &hash) &&
+           tcg_pcr_digest(&v, hash, digest) == 0 &&
            span_eq(SPAN(digest, crypto_hash_size(hash)), a->pcr_digest);
 }
 
 static bool selection_holds(
-        const json_t *required, const struct evidence_selection *s)
+        const json_t *required, const struct tcg_selection *s)
 {
     size_t i;
     json_t *pair;
@@ -179,7 +179,7 @@ static bool selection_holds(
         unsigned pcr = (unsigned)json_integer_value(json_array_get(pair, 1));
 
         assert_string_equal(alg, "sha256");
-        if (!evidence_tpm_selects(s, EVIDENCE_ALG_SHA256, pcr))
+        if (!tcg_selects(s, TCG_ALG_SHA256, pcr))
             return false;
     }
     return true;
@@ -187,22 +187,22 @@ static bool selection_holds(
 
 /* The checks of a quote, in order; NULL when all hold. */
 static const char *judge(const struct quote *q, const json_t *required,
-        struct evidence_attest *a, struct evidence_public *ak)
+        struct tcg_attest *a, struct tcg_public *ak)
 {
-    struct evidence_signature sig;
+    struct tcg_signature sig;
     uint8_t nonce[128];
     size_t n = q->nonce.len
                        ? unhex((const char *)q->nonce.ptr, nonce, sizeof(nonce))
                        : 0;
 
-    if (evidence_tpm_attest(buf_span(&q->msg), a, NULL) != 0)
+    if (tcg_attest(buf_span(&q->msg), a, NULL) != 0)
         return "attest";
-    if (evidence_tpm_public(public_area(buf_span(&q->ak)), ak, NULL) != 0)
+    if (tcg_public(public_area(buf_span(&q->ak)), ak, NULL) != 0)
         return "public";
-    if (evidence_tpm_check_ak(ak, NULL) != 0)
+    if (tcg_check_ak(ak, NULL) != 0)
         return "ak";
-    if (evidence_tpm_signature(buf_span(&q->sig), &sig, NULL) != 0 ||
-            evidence_tpm_verify(ak, buf_span(&q->msg), &sig, NULL) != 0)
+    if (tcg_signature(buf_span(&q->sig), &sig, NULL) != 0 ||
+            tcg_verify(ak, buf_span(&q->msg), &sig, NULL) != 0)
         return "signature";
     if (q->nonce.len && !span_eq_ct(SPAN(nonce, n), a->extra))
         return "nonce";
@@ -246,10 +246,10 @@ static void assert_reason(const json_t *x, const char *reason)
     fail_msg("refused for %s, not for %s", reason, theirs);
 }
 
-static void assert_fields(const json_t *x, const struct evidence_attest *a,
-        const struct evidence_public *ak)
+static void assert_fields(const json_t *x, const struct tcg_attest *a,
+        const struct tcg_public *ak)
 {
-    struct evidence_name name;
+    struct tcg_name name;
 
     assert_hex(a->extra, text(x, "extra_data"));
     assert_hex(a->signer, text(x, "qualified_signer"));
@@ -260,15 +260,15 @@ static void assert_fields(const json_t *x, const struct evidence_attest *a,
             json_integer_value(json_object_get(x, "reset_count")));
     assert_int_equal(a->clock.restarts,
             json_integer_value(json_object_get(x, "restart_count")));
-    assert_int_equal(evidence_tpm_name(ak, &name), 0);
+    assert_int_equal(tcg_name(ak, &name), 0);
     assert_hex(SPAN(name.bytes, name.len), text(x, "ak_name"));
 }
 
 static void one_quote(const char *dir, json_t *e)
 {
     struct quote q = {0};
-    struct evidence_attest a;
-    struct evidence_public ak;
+    struct tcg_attest a;
+    struct tcg_public ak;
     const json_t *x = json_object_get(e, "expect");
     const char *reason;
 
@@ -330,12 +330,12 @@ static bool is_listed(const json_t *list, size_t index)
 /* Number of events with the header; each data check as the vector says. */
 static size_t walk(struct span bytes, const json_t *mismatches)
 {
-    struct evidence_log log;
-    struct evidence_log_event e;
+    struct eventlog log;
+    struct eventlog_event e;
 
-    assert_int_equal(evidence_log_open(bytes, &log, NULL), 0);
-    while (evidence_log_next(&log, &e, NULL) == 1) {
-        bool bad = evidence_log_check_data(&e) == ERR_MISMATCH;
+    assert_int_equal(eventlog_open(bytes, &log, NULL), 0);
+    while (eventlog_next(&log, &e, NULL) == 1) {
+        bool bad = eventlog_check_data(&e) == ERR_MISMATCH;
 
         if (mismatches && bad != is_listed(mismatches, e.index))
             fail_msg("event %zu: data %s", e.index, bad ? "differs" : "holds");
@@ -345,11 +345,11 @@ static size_t walk(struct span bytes, const json_t *mismatches)
 
 static uint16_t alg_of(const char *name)
 {
-    static const uint16_t algs[] = {EVIDENCE_ALG_SHA1, EVIDENCE_ALG_SHA256,
-            EVIDENCE_ALG_SHA384, EVIDENCE_ALG_SHA512};
+    static const uint16_t algs[] = {
+            TCG_ALG_SHA1, TCG_ALG_SHA256, TCG_ALG_SHA384, TCG_ALG_SHA512};
 
     for (size_t i = 0; i < ARRAY_LEN(algs); i++) {
-        if (strcmp(evidence_tpm_alg_name(algs[i]), name) == 0)
+        if (strcmp(tcg_alg_name(algs[i]), name) == 0)
             return algs[i];
     }
     return 0;
@@ -358,20 +358,20 @@ static uint16_t alg_of(const char *name)
 /* True when every claimed PCR of every bank is what the log gives. */
 static bool replays(struct span bytes, const json_t *pcrs)
 {
-    struct evidence_pcrs got;
+    struct eventlog_pcrs got;
     const char *bank, *index;
     json_t *values, *value;
     bool all = true;
 
     json_object_foreach ((json_t *)(uintptr_t)pcrs, bank, values) {
-        if (evidence_log_replay(bytes, alg_of(bank), &got, NULL) != 0)
+        if (eventlog_replay(bytes, alg_of(bank), &got, NULL) != 0)
             return false;
         json_object_foreach (values, index, value) {
             unsigned long i = strtoul(index, NULL, 10);
             uint8_t want[CRYPTO_HASH_MAX];
             size_t n = unhex(json_string_value(value), want, sizeof(want));
 
-            assert_true(i < EVIDENCE_PCRS);
+            assert_true(i < TCG_PCRS);
             if (!span_eq(SPAN(want, n), SPAN(got.value[i], got.size)))
                 all = false;
         }
@@ -390,11 +390,11 @@ static void one_log(const char *dir, json_t *e)
 {
     const json_t *x = json_object_get(e, "expect");
     struct buf b = {0};
-    struct evidence_log log;
+    struct eventlog log;
 
     assert_true(load(&b, dir, "log.bin"));
     if (strcmp(text(x, "parse"), "ok") != 0 || lacks_header(e, x)) {
-        assert_true(evidence_log_open(buf_span(&b), &log, NULL) != 0);
+        assert_true(eventlog_open(buf_span(&b), &log, NULL) != 0);
     } else if (strcmp(text(e, "id"), "tpm2tools-event-uefivar") == 0) {
         /* Four banks in the header, two in the event: refused here. */
         assert_false(replays(buf_span(&b), json_object_get(x, "pcrs")));
@@ -416,14 +416,14 @@ static void test_event_logs(void **state)
 
 static bool has_bad_data(struct span bytes)
 {
-    struct evidence_log log;
-    struct evidence_log_event e;
+    struct eventlog log;
+    struct eventlog_event e;
     bool bad = false;
 
-    if (evidence_log_open(bytes, &log, NULL) != 0)
+    if (eventlog_open(bytes, &log, NULL) != 0)
         return false;
-    while (evidence_log_next(&log, &e, NULL) == 1)
-        bad = bad || evidence_log_check_data(&e) == ERR_MISMATCH;
+    while (eventlog_next(&log, &e, NULL) == 1)
+        bad = bad || eventlog_check_data(&e) == ERR_MISMATCH;
     return bad;
 }
 
@@ -495,7 +495,7 @@ static void check_ek(size_t i)
     static const char *const roots[] = {"root.der", "root.pem"};
     struct crypto_cert *inter[4], *anchor[2], *ek;
     struct crypto_pub *pub = NULL;
-    struct evidence_ek got;
+    struct tcg_ek got;
     size_t n_inter = 0, n_root = 0;
     char dir[64];
     uint64_t at;
@@ -514,8 +514,7 @@ static void check_ek(size_t i)
     }
     assert_true(ek && n_root == 1);
     assert_true(text_parse_time(span_str(ek_cases[i].at), &at));
-    r = evidence_ek_verify(
-            ek, inter, n_inter, anchor, n_root, at, &got, &pub, &err);
+    r = tcg_ek_verify(ek, inter, n_inter, anchor, n_root, at, &got, &pub, &err);
     print_message("  %s: %d %s\n", dir, r, r ? err.msg : got.manufacturer);
     assert_int_equal(r == 0, ek_cases[i].accept);
     if (r == 0 && strcmp(ek_cases[i].id, "st33-real") == 0) {
@@ -552,7 +551,7 @@ static void test_ek_nv_header(void **state)
     (void)state;
     assert_true(load(&b, "ekcert/security-assertions", "ek.nv.bin"));
     assert_null(crypto_cert_from_der(buf_span(&b)));
-    assert_int_equal(evidence_ek_trim(buf_span(&b), &der), 0);
+    assert_int_equal(tcg_ek_trim(buf_span(&b), &der), 0);
     c = crypto_cert_from_der(der);
     assert_non_null(c);
     crypto_cert_free(c);
@@ -564,9 +563,9 @@ static void test_ek_nv_header(void **state)
 static void check_pcr_policy(const json_t *c)
 {
     const json_t *in = json_object_get(c, "inputs");
-    struct evidence_selection s = {.n = 1, .bank = {{EVIDENCE_ALG_SHA256, 0}}};
-    uint8_t room[EVIDENCE_VALUES_MAX * CRYPTO_HASH_MAX], digest[32], got[32];
-    struct evidence_values v;
+    struct tcg_selection s = {.n = 1, .bank = {{TCG_ALG_SHA256, 0}}};
+    uint8_t room[TCG_VALUES_MAX * CRYPTO_HASH_MAX], digest[32], got[32];
+    struct tcg_values v;
     const char *index;
     json_t *value;
 
@@ -574,21 +573,20 @@ static void check_pcr_policy(const json_t *c)
             index, value)
         s.bank[0].pcrs |= 1u << strtoul(index, NULL, 10);
     assert_true(take_values(json_object_get(in, "pcrs"), &s, room, &v));
-    assert_int_equal(evidence_tpm_pcr_digest(&v, CRYPTO_SHA256, digest), 0);
-    assert_int_equal(evidence_policy_pcr(&s, digest, got), 0);
+    assert_int_equal(tcg_pcr_digest(&v, CRYPTO_SHA256, digest), 0);
+    assert_int_equal(tcg_policy_pcr(&s, digest, got), 0);
     assert_hex(SPAN_OF(got), text(c, "policy_digest"));
 }
 
 static void check_authorize(const json_t *c)
 {
     const json_t *in = json_object_get(c, "inputs");
-    struct evidence_name name;
+    struct tcg_name name;
     uint8_t ref[64], got[32];
     size_t n = unhex(text(in, "policy_ref"), ref, sizeof(ref));
 
     name.len = unhex(text(in, "key_name"), name.bytes, sizeof(name.bytes));
-    assert_int_equal(
-            evidence_policy_authorize_name(&name, SPAN(ref, n), got), 0);
+    assert_int_equal(tcg_policy_authorize_name(&name, SPAN(ref, n), got), 0);
     assert_hex(SPAN_OF(got), text(c, "policy_digest"));
 }
 
@@ -612,9 +610,9 @@ static void test_policies(void **state)
 
 static void check_credential(const json_t *c)
 {
-    struct evidence_public ek = {.name_alg = alg_of(text(c, "name_alg"))};
-    struct evidence_credential got = {0};
-    struct evidence_name name;
+    struct tcg_public ek = {.name_alg = alg_of(text(c, "name_alg"))};
+    struct tcg_credential got = {0};
+    struct tcg_name name;
     uint8_t seed[64], secret[32];
     size_t n_seed = unhex(text(c, "seed"), seed, sizeof(seed));
     size_t n = unhex(text(c, "secret"), secret, sizeof(secret));
@@ -622,7 +620,7 @@ static void check_credential(const json_t *c)
     ek.symmetric_bits =
             (uint16_t)json_integer_value(json_object_get(c, "aes_bits"));
     name.len = unhex(text(c, "ak_name"), name.bytes, sizeof(name.bytes));
-    assert_int_equal(evidence_credential_wrap(&ek, &name, SPAN(secret, n),
+    assert_int_equal(tcg_credential_wrap(&ek, &name, SPAN(secret, n),
                              SPAN(seed, n_seed), &got),
             0);
     assert_hex(unwrap(SPAN(got.blob, got.blob_len)),

@@ -3,7 +3,7 @@
  * TCG event logs (PC Client Platform Firmware Profile 1.06, section 10).
  * Little-endian, unlike everything that the TPM itself writes.
  */
-#include "evidence_private.h"
+#include "eventlog.h"
 
 #define SPEC_ID      "Spec ID Event03" /* and its NUL */
 #define LOCALITY     "StartupLocality" /* and its NUL */
@@ -14,16 +14,16 @@
 #define SHA1_SIZE    20
 #define SIGNATURE_16 16
 
-static bool size_fits(const struct evidence_log_alg *a)
+static bool size_fits(const struct eventlog_alg *a)
 {
     enum crypto_hash hash;
 
-    if (evidence_tpm_hash(a->alg, &hash))
+    if (tcg_hash(a->alg, &hash))
         return a->size == crypto_hash_size(hash);
     return a->size > 0 && a->size <= CRYPTO_HASH_MAX;
 }
 
-static bool has_alg(const struct evidence_log *l, uint16_t alg)
+static bool has_alg(const struct eventlog *l, uint16_t alg)
 {
     for (size_t i = 0; i < l->n_algs; i++) {
         if (l->alg[i].alg == alg)
@@ -33,7 +33,7 @@ static bool has_alg(const struct evidence_log *l, uint16_t alg)
 }
 
 /* TCG_EfiSpecIDEvent (10.4.5.1) */
-static int get_spec_id(struct span data, struct evidence_log *l)
+static int get_spec_id(struct span data, struct eventlog *l)
 {
     struct wire_reader r = wire_reader_of(data);
     struct span signature, version;
@@ -44,10 +44,10 @@ static int get_spec_id(struct span data, struct evidence_log *l)
         return ERR_UNSUPPORTED;
     /* minor, major, errata, uintnSize */
     if (!wire_get_u32le(&r, &class) || !wire_get_span(&r, 4, &version) ||
-            !wire_get_u32le(&r, &n) || n == 0 || n > EVIDENCE_LOG_ALGS_MAX)
+            !wire_get_u32le(&r, &n) || n == 0 || n > EVENTLOG_ALGS_MAX)
         return ERR_SYNTAX;
     for (uint32_t i = 0; i < n; i++) {
-        struct evidence_log_alg a;
+        struct eventlog_alg a;
 
         if (!wire_get_u16le(&r, &a.alg) || !wire_get_u16le(&r, &a.size) ||
                 !size_fits(&a) || has_alg(l, a.alg))
@@ -59,10 +59,9 @@ static int get_spec_id(struct span data, struct evidence_log *l)
     return 0;
 }
 
-int evidence_log_open(
-        struct span log, struct evidence_log *ret, struct err *err)
+int eventlog_open(struct span log, struct eventlog *ret, struct err *err)
 {
-    struct evidence_log l = {.left = wire_reader_of(log), .index = 1};
+    struct eventlog l = {.left = wire_reader_of(log), .index = 1};
     uint32_t pcr, type;
     struct span sha1, data;
     int r;
@@ -74,7 +73,7 @@ int evidence_log_open(
             !wire_get_span(&l.left, SHA1_SIZE, &sha1) ||
             !wire_get_vec32le(&l.left, &data))
         return err_set(err, ERR_SYNTAX, "event log: header cut short");
-    r = type == EVIDENCE_EV_NO_ACTION && pcr == 0 ? get_spec_id(data, &l)
+    r = type == EVENTLOG_EV_NO_ACTION && pcr == 0 ? get_spec_id(data, &l)
                                                   : ERR_UNSUPPORTED;
     if (r == ERR_UNSUPPORTED)
         return err_set(err, r, "event log: no Spec ID, a log of SHA-1 alone");
@@ -99,8 +98,8 @@ static bool is_padding(const struct wire_reader *r)
 }
 
 /* TPML_DIGEST_VALUES: each bank of the header once, and no other. */
-static bool get_digests(const struct evidence_log *l, struct wire_reader *r,
-        struct evidence_log_event *e)
+static bool get_digests(const struct eventlog *l, struct wire_reader *r,
+        struct eventlog_event *e)
 {
     uint32_t n;
 
@@ -111,7 +110,7 @@ static bool get_digests(const struct evidence_log *l, struct wire_reader *r,
         uint16_t alg;
         size_t size = 0;
 
-        if (!wire_get_u16le(r, &alg) || evidence_log_digest(e, alg, &digest))
+        if (!wire_get_u16le(r, &alg) || eventlog_digest(e, alg, &digest))
             return false;
         for (size_t j = 0; j < l->n_algs; j++) {
             if (l->alg[j].alg == alg)
@@ -126,11 +125,11 @@ static bool get_digests(const struct evidence_log *l, struct wire_reader *r,
     return true;
 }
 
-int evidence_log_next(struct evidence_log *log, struct evidence_log_event *ret,
-        struct err *err)
+int eventlog_next(
+        struct eventlog *log, struct eventlog_event *ret, struct err *err)
 {
     struct wire_reader r = log->left;
-    struct evidence_log_event e = {.index = log->index};
+    struct eventlog_event e = {.index = log->index};
 
     if (is_padding(&r))
         return 0;
@@ -141,8 +140,8 @@ int evidence_log_next(struct evidence_log *log, struct evidence_log_event *ret,
             !get_digests(log, &r, &e) || !wire_get_vec32le(&r, &e.data))
         return err_set(
                 err, ERR_SYNTAX, "event log: event %zu malformed", e.index);
-    if (e.pcr >= EVIDENCE_PCRS &&
-            !(e.pcr == NO_PCR && e.type == EVIDENCE_EV_NO_ACTION))
+    if (e.pcr >= TCG_PCRS &&
+            !(e.pcr == NO_PCR && e.type == EVENTLOG_EV_NO_ACTION))
         return err_set(err, ERR_SYNTAX, "event log: event %zu of PCR %u",
                 e.index, e.pcr);
     log->left = r;
@@ -151,8 +150,8 @@ int evidence_log_next(struct evidence_log *log, struct evidence_log_event *ret,
     return 1;
 }
 
-bool evidence_log_digest(
-        const struct evidence_log_event *e, uint16_t alg, struct span *ret)
+bool eventlog_digest(
+        const struct eventlog_event *e, uint16_t alg, struct span *ret)
 {
     for (size_t i = 0; i < e->n_digests; i++) {
         if (e->digest[i].alg == alg) {
@@ -164,16 +163,16 @@ bool evidence_log_digest(
 }
 
 /* Types whose digest is defined as the hash of the event data (10.4.1). */
-static bool hashes_data(const struct evidence_log_event *e)
+static bool hashes_data(const struct eventlog_event *e)
 {
     static const uint32_t types[] = {
-            EVIDENCE_EV_SEPARATOR,
-            EVIDENCE_EV_ACTION,
-            EVIDENCE_EV_S_CRTM_VERSION,
-            EVIDENCE_EV_EFI_VARIABLE_DRIVER_CONFIG,
-            EVIDENCE_EV_EFI_GPT_EVENT,
-            EVIDENCE_EV_EFI_ACTION,
-            EVIDENCE_EV_EFI_VARIABLE_AUTHORITY,
+            EVENTLOG_EV_SEPARATOR,
+            EVENTLOG_EV_ACTION,
+            EVENTLOG_EV_S_CRTM_VERSION,
+            EVENTLOG_EV_EFI_VARIABLE_DRIVER_CONFIG,
+            EVENTLOG_EV_EFI_GPT_EVENT,
+            EVENTLOG_EV_EFI_ACTION,
+            EVENTLOG_EV_EFI_VARIABLE_AUTHORITY,
     };
     struct wire_reader r = wire_reader_of(e->data);
     uint32_t tag;
@@ -183,11 +182,11 @@ static bool hashes_data(const struct evidence_log_event *e)
             return true;
     }
     /* Linux's tags hash what they point at, ours hash themselves. */
-    return e->type == EVIDENCE_EV_EVENT_TAG && wire_get_u32le(&r, &tag) &&
-           tag == EVIDENCE_TAG;
+    return e->type == EVENTLOG_EV_EVENT_TAG && wire_get_u32le(&r, &tag) &&
+           tag == EVENTLOG_TAG_QAIR;
 }
 
-int evidence_log_check_data(const struct evidence_log_event *e)
+int eventlog_check_data(const struct eventlog_event *e)
 {
     int r = ERR_UNSUPPORTED;
 
@@ -197,7 +196,7 @@ int evidence_log_check_data(const struct evidence_log_event *e)
         uint8_t digest[CRYPTO_HASH_MAX];
         enum crypto_hash hash;
 
-        if (!evidence_tpm_hash(e->digest[i].alg, &hash))
+        if (!tcg_hash(e->digest[i].alg, &hash))
             continue;
         crypto_hash(hash, e->data, digest);
         if (!span_eq(SPAN(digest, crypto_hash_size(hash)), e->digest[i].digest))
@@ -210,18 +209,18 @@ int evidence_log_check_data(const struct evidence_log_event *e)
 /* ---- replay ---------------------------------------------------------- */
 
 struct replay {
-    struct evidence_pcrs *pcrs;
+    struct eventlog_pcrs *pcrs;
     enum crypto_hash hash;
     bool has_locality;
 };
 
-static void start(struct evidence_pcrs *p)
+static void start(struct eventlog_pcrs *p)
 {
     for (unsigned i = DRTM_FIRST; i <= DRTM_LAST; i++)
         memset(p->value[i], 0xff, p->size);
 }
 
-static bool was_launched(const struct evidence_pcrs *p)
+static bool was_launched(const struct eventlog_pcrs *p)
 {
     return (p->extended >> DRTM_FIRST) &
            ((1u << (DRTM_LAST - DRTM_FIRST + 1)) - 1);
@@ -229,7 +228,7 @@ static bool was_launched(const struct evidence_pcrs *p)
 
 /* EV_NO_ACTION says at which locality PCR 0 was started (10.4.5.3). */
 static int take_no_action(
-        struct replay *p, const struct evidence_log_event *e, struct err *err)
+        struct replay *p, const struct eventlog_event *e, struct err *err)
 {
     struct wire_reader r = wire_reader_of(e->data);
     struct span signature;
@@ -251,7 +250,7 @@ static int take_no_action(
 
 static void extend(struct replay *p, unsigned pcr, struct span digest)
 {
-    struct evidence_pcrs *s = p->pcrs;
+    struct eventlog_pcrs *s = p->pcrs;
     uint8_t both[2 * CRYPTO_HASH_MAX];
 
     memcpy(both, s->value[pcr], s->size);
@@ -261,17 +260,17 @@ static void extend(struct replay *p, unsigned pcr, struct span digest)
 }
 
 static int take_event(
-        struct replay *p, const struct evidence_log_event *e, struct err *err)
+        struct replay *p, const struct eventlog_event *e, struct err *err)
 {
-    struct evidence_pcrs *s = p->pcrs;
+    struct eventlog_pcrs *s = p->pcrs;
     struct span digest;
 
-    if (e->type == EVIDENCE_EV_NO_ACTION)
+    if (e->type == EVENTLOG_EV_NO_ACTION)
         return take_no_action(p, e, err);
-    if (!evidence_log_digest(e, s->alg, &digest))
+    if (!eventlog_digest(e, s->alg, &digest))
         return err_set(err, ERR_SYNTAX, "event log: event %zu without %s",
-                e->index, evidence_tpm_alg_name(s->alg));
-    if (e->type == EVIDENCE_EV_EFI_HCRTM_EVENT) {
+                e->index, tcg_alg_name(s->alg));
+    if (e->type == EVENTLOG_EV_EFI_HCRTM_EVENT) {
         if (e->pcr != 0 || !span_eq_str(e->data, HCRTM))
             return err_set(err, ERR_SYNTAX,
                     "event log: event %zu is a malformed H-CRTM event",
@@ -287,23 +286,23 @@ static int take_event(
     return 0;
 }
 
-int evidence_log_replay(struct span log, uint16_t alg,
-        struct evidence_pcrs *ret, struct err *err)
+int eventlog_replay(struct span log, uint16_t alg, struct eventlog_pcrs *ret,
+        struct err *err)
 {
-    struct evidence_pcrs pcrs = {.alg = alg};
+    struct eventlog_pcrs pcrs = {.alg = alg};
     struct replay p = {.pcrs = &pcrs};
-    struct evidence_log l;
-    struct evidence_log_event e;
-    int r = evidence_log_open(log, &l, err);
+    struct eventlog l;
+    struct eventlog_event e;
+    int r = eventlog_open(log, &l, err);
 
     if (r != 0)
         return r;
-    if (!evidence_tpm_hash(alg, &p.hash) || !has_alg(&l, alg))
+    if (!tcg_hash(alg, &p.hash) || !has_alg(&l, alg))
         return err_set(err, ERR_UNSUPPORTED, "event log: no bank of %s",
-                evidence_tpm_alg_name(alg));
+                tcg_alg_name(alg));
     pcrs.size = crypto_hash_size(p.hash);
     start(&pcrs);
-    while ((r = evidence_log_next(&l, &e, err)) == 1) {
+    while ((r = eventlog_next(&l, &e, err)) == 1) {
         r = take_event(&p, &e, err);
         if (r != 0)
             return r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Endorsement key certificates (TCG EK Credential Profile 2.5). */
-#include "evidence_private.h"
+#include "tcg_private.h"
 
 #define EKU_EK "2.23.133.8.1"
 
@@ -33,7 +33,7 @@ static bool der_length(struct wire_reader r, size_t *ret)
     return true;
 }
 
-int evidence_ek_trim(struct span nv, struct span *ret)
+int tcg_ek_trim(struct span nv, struct span *ret)
 {
     struct wire_reader r = wire_reader_of(nv);
     struct span der;
@@ -51,7 +51,7 @@ int evidence_ek_trim(struct span nv, struct span *ret)
 }
 
 static int check_profile(
-        const struct crypto_cert *cert, struct evidence_ek *e, struct err *err)
+        const struct crypto_cert *cert, struct tcg_ek *e, struct err *err)
 {
     struct {
         const char *oid;
@@ -69,8 +69,7 @@ static int check_profile(
     if (crypto_cert_is_ca(cert))
         return err_set(err, ERR_DENIED, "it is a certificate authority");
     for (size_t i = 0; i < ARRAY_LEN(san); i++) {
-        if (crypto_cert_tpm_san(
-                    cert, san[i].oid, san[i].to, EVIDENCE_EK_TEXT) != 0)
+        if (crypto_cert_tpm_san(cert, san[i].oid, san[i].to, TCG_EK_TEXT) != 0)
             return err_set(err, ERR_DENIED,
                     "TPM %s (%s) is missing from the alternative name",
                     san[i].name, san[i].oid);
@@ -78,14 +77,14 @@ static int check_profile(
     return 0;
 }
 
-int evidence_ek_verify(const struct crypto_cert *cert,
+int tcg_ek_verify(const struct crypto_cert *cert,
         struct crypto_cert *const *inters, size_t n_inters,
         struct crypto_cert *const *roots, size_t n_roots, uint64_t unix_s,
-        struct evidence_ek *ret, struct crypto_pub **ret_pub, struct err *err)
+        struct tcg_ek *ret, struct crypto_pub **ret_pub, struct err *err)
 {
     CLEANUP(crypto_pub_free_ptr) struct crypto_pub *pub = NULL;
     uint8_t spki[CRYPTO_SPKI_MAX];
-    struct evidence_ek e = {0};
+    struct tcg_ek e = {0};
     size_t len;
     int r = check_profile(cert, &e, err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MakeCredential in software (TPM 2.0 Part 1, 24 and annexes B.10, C.6). */
-#include "evidence_private.h"
+#include "tcg_private.h"
 
 #define LABEL "IDENTITY"
 
@@ -11,7 +11,7 @@
 static void kdfa(enum crypto_hash hash, struct span key, const char *label,
         struct span context, uint32_t bits, uint8_t *ret)
 {
-    uint8_t buf[4 + 16 + EVIDENCE_NAME_MAX + 4];
+    uint8_t buf[4 + 16 + TCG_NAME_MAX + 4];
     uint8_t mac[CRYPTO_HASH_MAX];
     struct wire_writer w = wire_writer_of(buf, sizeof(buf));
     struct span msg = SPAN_EMPTY;
@@ -20,7 +20,7 @@ static void kdfa(enum crypto_hash hash, struct span key, const char *label,
     wire_put_bytes(&w, (const uint8_t *)label, strlen(label) + 1);
     wire_put_bytes(&w, context.ptr, context.len);
     wire_put_u32be(&w, bits);
-    /* Names are bounded by EVIDENCE_NAME_MAX and labels are ours. */
+    /* Names are bounded by TCG_NAME_MAX and labels are ours. */
     if (!wire_finish(&w, &msg) || bits / 8 > crypto_hash_size(hash))
         __builtin_trap();
     crypto_hmac(hash, key, msg, mac);
@@ -47,26 +47,26 @@ static void kdfe(enum crypto_hash hash, struct span z, struct span u,
     secret_wipe(buf, sizeof(buf));
 }
 
-int evidence_credential_wrap(const struct evidence_public *ek,
-        const struct evidence_name *ak_name, struct span secret,
-        struct span seed, struct evidence_credential *ret)
+int tcg_credential_wrap(const struct tcg_public *ek,
+        const struct tcg_name *ak_name, struct span secret, struct span seed,
+        struct tcg_credential *ret)
 {
     struct span name = SPAN(ak_name->bytes, ak_name->len);
     uint8_t sym[32], mac_key[CRYPTO_HASH_MAX], mac[CRYPTO_HASH_MAX];
-    uint8_t plain[2 + EVIDENCE_SECRET_MAX], enc[2 + EVIDENCE_SECRET_MAX];
-    uint8_t signed_[sizeof(enc) + EVIDENCE_NAME_MAX];
+    uint8_t plain[2 + TCG_SECRET_MAX], enc[2 + TCG_SECRET_MAX];
+    uint8_t signed_[sizeof(enc) + TCG_NAME_MAX];
     struct wire_writer w = wire_writer_of(plain, sizeof(plain));
     enum crypto_hash hash;
     struct span s;
     size_t h;
     int r;
 
-    if (!evidence_tpm_hash(ek->name_alg, &hash))
+    if (!tcg_hash(ek->name_alg, &hash))
         return ERR_UNSUPPORTED;
     h = crypto_hash_size(hash);
     if (seed.len != h || ek->symmetric_bits / 8 > sizeof(sym) ||
-            ek->symmetric_bits / 8 > h || secret.len > EVIDENCE_SECRET_MAX ||
-            ak_name->len > EVIDENCE_NAME_MAX)
+            ek->symmetric_bits / 8 > h || secret.len > TCG_SECRET_MAX ||
+            ak_name->len > TCG_NAME_MAX)
         return ERR_LIMIT;
     wire_put_vec16be(&w, secret);
     if (!wire_finish(&w, &s))
@@ -93,7 +93,7 @@ int evidence_credential_wrap(const struct evidence_public *ek,
 }
 
 static int protect_rsa(const struct crypto_pub *pub, enum crypto_hash hash,
-        struct span seed, struct evidence_credential *ret)
+        struct span seed, struct tcg_credential *ret)
 {
     uint8_t enc[512];
     struct wire_writer w = wire_writer_of(ret->secret, sizeof(ret->secret));
@@ -112,17 +112,17 @@ static int protect_rsa(const struct crypto_pub *pub, enum crypto_hash hash,
 }
 
 /* TPMS_ECC_POINT of an ephemeral key; the seed comes out of the agreement. */
-static int protect_ecc(const struct evidence_public *ek,
+static int protect_ecc(const struct tcg_public *ek,
         const struct crypto_pub *pub, enum crypto_hash hash, uint8_t *ret_seed,
-        struct evidence_credential *ret)
+        struct tcg_credential *ret)
 {
-    size_t n = evidence_tpm_curve_size(ek->curve);
+    size_t n = tcg_curve_size(ek->curve);
     uint8_t z[48], x[48], y[48], ek_x[48];
     struct wire_writer w = wire_writer_of(ret->secret, sizeof(ret->secret));
     struct span s;
     int r;
 
-    if (n == 0 || !evidence_tpm_pad(ek->x, ek_x, n))
+    if (n == 0 || !tcg_pad(ek->x, ek_x, n))
         return ERR_UNSUPPORTED;
     r = crypto_ecdh_ephemeral(pub, z, x, y, n);
     if (r != 0)
@@ -138,29 +138,29 @@ static int protect_ecc(const struct evidence_public *ek,
     return 0;
 }
 
-int evidence_credential_make(const struct evidence_public *ek,
-        const struct evidence_name *ak_name, struct span secret,
-        struct span seed, struct evidence_credential *ret, struct err *err)
+int tcg_credential_make(const struct tcg_public *ek,
+        const struct tcg_name *ak_name, struct span secret, struct span seed,
+        struct tcg_credential *ret, struct err *err)
 {
     CLEANUP(crypto_pub_free_ptr) struct crypto_pub *pub = NULL;
-    struct evidence_credential c = {0};
+    struct tcg_credential c = {0};
     uint8_t agreed[CRYPTO_HASH_MAX];
     enum crypto_hash hash;
-    int r = evidence_tpm_check_ek(ek, err);
+    int r = tcg_check_ek(ek, err);
 
     if (r != 0)
         return err_prefix(err, r, "endorsement key");
-    pub = evidence_tpm_pub(ek);
-    if (!pub || !evidence_tpm_hash(ek->name_alg, &hash))
+    pub = tcg_pub(ek);
+    if (!pub || !tcg_hash(ek->name_alg, &hash))
         return err_set(err, ERR_UNSUPPORTED, "endorsement key is not usable");
-    if (ek->type == EVIDENCE_ALG_RSA) {
+    if (ek->type == TCG_ALG_RSA) {
         r = protect_rsa(pub, hash, seed, &c);
     } else {
         r = protect_ecc(ek, pub, hash, agreed, &c);
         seed = SPAN(agreed, crypto_hash_size(hash));
     }
     if (r == 0)
-        r = evidence_credential_wrap(ek, ak_name, secret, seed, &c);
+        r = tcg_credential_wrap(ek, ak_name, secret, seed, &c);
     secret_wipe(agreed, sizeof(agreed));
     if (r != 0)
         return err_set(err, r, "credential could not be made");

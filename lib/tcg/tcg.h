@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Room tcg (floor 2, pure): structures of TPM 2.0 and what is computed from
+ * them outside of a TPM.
+ *
+ *   tcg_*            algorithms, PCR selections and values, attestations,
+ *                    signatures, public areas, names (TPM 2.0 Part 2)
+ *   tcg_policy_*     digests of authorisation policies (Part 3, 23)
+ *   tcg_credential_* MakeCredential in software (Part 1, 24)
+ *   tcg_ek_*         endorsement key certificates (TCG EK Credential Profile)
+ *
+ * Everything is bytes in, values out: no TPM, no clock, no file.  Spans in
+ * results point into the input.  Parsers refuse what they do not know and
+ * whatever is left over; they say what a structure is, not whether it is to be
+ * believed: that is room appraise.  Nothing here may be called "verified" but
+ * what a function named *_verify returned 0 for.
+ */
+#ifndef QAIR_TCG_H
+#define QAIR_TCG_H
+
+#include "base.h"
+#include "crypto.h"
+
+/* ---- TPM structures -------------------------------------------------- */
+
+/* TPM_ALG_ID (TCG Algorithm Registry). */
+enum tcg_alg {
+    TCG_ALG_RSA = 0x0001,
+    TCG_ALG_SHA1 = 0x0004,
+    TCG_ALG_AES = 0x0006,
+    TCG_ALG_KEYEDHASH = 0x0008,
+    TCG_ALG_SHA256 = 0x000b,
+    TCG_ALG_SHA384 = 0x000c,
+    TCG_ALG_SHA512 = 0x000d,
+    TCG_ALG_NULL = 0x0010,
+    TCG_ALG_SM3 = 0x0012,
+    TCG_ALG_RSASSA = 0x0014,
+    TCG_ALG_RSAPSS = 0x0016,
+    TCG_ALG_ECDSA = 0x0018,
+    TCG_ALG_ECC = 0x0023,
+    TCG_ALG_CFB = 0x0043,
+};
+/* False for what room crypto cannot compute (SM3, SHA-3). */
+bool tcg_hash(uint16_t alg, enum crypto_hash *ret) MUST_CHECK;
+/* "sha256", "ecdsa", "unknown". */
+const char *tcg_alg_name(uint16_t alg);
+
+#define TCG_PCRS      24 /* PC Client: 0..23 */
+#define TCG_BANKS_MAX 4
+
+struct tcg_bank {
+    uint16_t alg;
+    uint32_t pcrs; /* bit i = PCR i */
+};
+
+/* TPML_PCR_SELECTION: banks in their order, none twice. */
+struct tcg_selection {
+    size_t n;
+    struct tcg_bank bank[TCG_BANKS_MAX];
+};
+
+bool tcg_get_selection(struct wire_reader *r, struct tcg_selection *ret)
+        MUST_CHECK;
+void tcg_put_selection(struct wire_writer *w, const struct tcg_selection *s);
+bool tcg_selection_eq(
+        const struct tcg_selection *a, const struct tcg_selection *b);
+bool tcg_selects(const struct tcg_selection *s, uint16_t alg, unsigned pcr);
+size_t tcg_selection_count(const struct tcg_selection *s);
+/* "sha256:0,4,7+sha384:14". */
+#define TCG_SELECTION_TEXT 400
+void tcg_format_selection(
+        const struct tcg_selection *s, char ret[static TCG_SELECTION_TEXT]);
+
+/* TPM_ST of an attestation (Part 2, 6.9). */
+enum tcg_attest_type {
+    TCG_ATTEST_NV = 0x8014,
+    TCG_ATTEST_CERTIFY = 0x8017,
+    TCG_ATTEST_QUOTE = 0x8018,
+    TCG_ATTEST_TIME = 0x8019,
+    TCG_ATTEST_CREATION = 0x801a,
+};
+
+struct tcg_clock {
+    uint64_t clock; /* milliseconds that the TPM was on */
+    uint32_t resets;
+    uint32_t restarts;
+    bool safe; /* false: clock may have been set back by a power loss */
+};
+
+/*
+ * Negative when a is of an earlier boot than b, positive when of a later one,
+ * 0 when of the same.  Counts are compared as serial numbers: for keys outside
+ * the endorsement hierarchy, such as our AK, the TPM adds a secret constant to
+ * them for privacy, so they may wrap.
+ */
+int tcg_boot_cmp(const struct tcg_clock *a, const struct tcg_clock *b);
+
+/* TPMS_ATTEST; selection and pcr_digest for a quote alone. */
+struct tcg_attest {
+    uint16_t type;
+    struct span signer; /* qualified name of the key */
+    struct span extra;  /* qualifying data: the binder */
+    struct tcg_clock clock;
+    uint64_t firmware;
+    struct tcg_selection selection;
+    struct span pcr_digest;
+};
+/*
+ * Quote: whole and exact.  ERR_MISMATCH, with its name in err, for the other
+ * kinds of attestation; they are never taken for a quote.
+ */
+int tcg_attest(struct span bytes, struct tcg_attest *ret, struct err *err)
+        MUST_CHECK;
+
+struct tcg_signature {
+    uint16_t alg; /* RSASSA, RSAPSS, ECDSA */
+    uint16_t hash;
+    struct span r; /* ECDSA, as the TPM wrote it: may be short */
+    struct span s;
+    struct span rsa;
+};
+int tcg_signature(struct span bytes, struct tcg_signature *ret, struct err *err)
+        MUST_CHECK;
+
+/* TPMA_OBJECT (Part 2, 8.3). */
+#define TCG_FIXED_TPM      0x00000002u
+#define TCG_FIXED_PARENT   0x00000010u
+#define TCG_SENSITIVE_ORIG 0x00000020u
+#define TCG_USER_WITH_AUTH 0x00000040u
+#define TCG_ADMIN_POLICY   0x00000080u
+#define TCG_RESTRICTED     0x00010000u
+#define TCG_DECRYPT        0x00020000u
+#define TCG_SIGN           0x00040000u
+
+/* TPMT_PUBLIC of an asymmetric key. */
+struct tcg_public {
+    uint16_t type; /* RSA, ECC */
+    uint16_t name_alg;
+    uint32_t attributes;
+    struct span policy;
+    uint16_t symmetric; /* NULL or AES */
+    uint16_t symmetric_bits;
+    uint16_t symmetric_mode;
+    uint16_t scheme; /* NULL or a signing scheme */
+    uint16_t scheme_hash;
+    uint16_t rsa_bits;
+    uint32_t exponent; /* 65537 when the TPM wrote 0 */
+    uint16_t curve;    /* 3 P-256, 4 P-384 */
+    struct span x;     /* modulus of RSA */
+    struct span y;
+    struct span bytes; /* the structure itself */
+};
+int tcg_public(struct span bytes, struct tcg_public *ret, struct err *err)
+        MUST_CHECK;
+/* The key; NULL when room crypto does not know it or the point is off. */
+struct crypto_pub *tcg_pub(const struct tcg_public *p) MUST_CHECK;
+
+#define TCG_NAME_MAX (2 + CRYPTO_HASH_MAX)
+struct tcg_name {
+    uint8_t bytes[TCG_NAME_MAX];
+    size_t len;
+};
+/* nameAlg || H(TPMT_PUBLIC) (Part 1, 16). */
+int tcg_name(const struct tcg_public *p, struct tcg_name *ret) MUST_CHECK;
+/*
+ * Could this be an attestation key: restricted, signing, not decrypting, made
+ * in and fixed to one TPM, with a signing scheme of its own and no SHA-1?
+ * Restricted is what keeps the TPM from signing a forged TPMS_ATTEST with it.
+ */
+int tcg_check_ak(const struct tcg_public *p, struct err *err) MUST_CHECK;
+/* Could this be an endorsement key: restricted, decrypting, fixed? */
+int tcg_check_ek(const struct tcg_public *p, struct err *err) MUST_CHECK;
+/* sig over attest by ak, in ak's own scheme and hash; ERR_MISMATCH. */
+int tcg_verify(const struct tcg_public *ak, struct span attest,
+        const struct tcg_signature *sig, struct err *err) MUST_CHECK;
+
+/* TPMT_PUBLIC of a signer outside the TPM, as LoadExternal takes it: P-256. */
+#define TCG_SIGNER_MAX 96
+int tcg_signer_public(const struct crypto_pub *k, uint8_t *ret, size_t cap,
+        size_t *ret_len) MUST_CHECK;
+
+/* PCR values in the order of a selection, each of its bank's size. */
+#define TCG_VALUES_MAX (TCG_BANKS_MAX * TCG_PCRS)
+struct tcg_values {
+    size_t n;
+    struct span value[TCG_VALUES_MAX];
+};
+/* Number and sizes as the selection asks for. */
+bool tcg_values_fit(const struct tcg_selection *s, const struct tcg_values *v);
+/* The value of one PCR; false when it is not selected. */
+bool tcg_value(const struct tcg_selection *s, const struct tcg_values *v,
+        uint16_t alg, unsigned pcr, struct span *ret) MUST_CHECK;
+/* H over all values (Part 3, 18.4), with the hash of the signing scheme. */
+int tcg_pcr_digest(const struct tcg_values *v, enum crypto_hash hash,
+        uint8_t *ret) MUST_CHECK;
+
+/* ---- policies (Part 3, 23) ------------------------------------------- */
+
+/* PolicyPCR from the empty policy: the digest that approves a state. */
+int tcg_policy_pcr(const struct tcg_selection *s,
+        const uint8_t pcr_digest[static CRYPTO_SHA256_SIZE],
+        uint8_t ret[static CRYPTO_SHA256_SIZE]) MUST_CHECK;
+/* authPolicy of an object that signer may approve states for. */
+int tcg_policy_authorize(const struct crypto_pub *signer,
+        struct span policy_ref, uint8_t ret[static CRYPTO_SHA256_SIZE])
+        MUST_CHECK;
+int tcg_policy_authorize_name(const struct tcg_name *signer,
+        struct span policy_ref, uint8_t ret[static CRYPTO_SHA256_SIZE])
+        MUST_CHECK;
+/* What the signer signs: H(approved policy || policyRef). */
+void tcg_policy_ahash(const uint8_t approved[static CRYPTO_SHA256_SIZE],
+        struct span policy_ref, uint8_t ret[static CRYPTO_SHA256_SIZE]);
+/* policyRef of a zone's keys: SHA-256("qair-state-1" || zone name), so that
+ * an approval for one zone opens nothing in another. */
+void tcg_policy_ref(struct span zone, uint8_t ret[static CRYPTO_SHA256_SIZE]);
+
+/* ---- credentials (Part 1, 24) ---------------------------------------- */
+
+#define TCG_SECRET_MAX     32 /* fits every name algorithm */
+#define TCG_CREDENTIAL_MAX 256
+#define TCG_ENCRYPTED_MAX  1100
+struct tcg_credential {
+    uint8_t blob[TCG_CREDENTIAL_MAX]; /* TPM2B_ID_OBJECT */
+    size_t blob_len;
+    uint8_t secret[TCG_ENCRYPTED_MAX]; /* TPM2B_ENCRYPTED_SECRET */
+    size_t secret_len;
+};
+/*
+ * A secret that only the TPM with ek can recover, and only for a key named
+ * ak_name that is loaded in it.  seed: random bytes of the EK's name hash
+ * (used for RSA; with ECC the seed is agreed and seed is not looked at).
+ */
+int tcg_credential_make(const struct tcg_public *ek,
+        const struct tcg_name *ak_name, struct span secret, struct span seed,
+        struct tcg_credential *ret, struct err *err) MUST_CHECK;
+/* The part behind the seed, for known-answer tests. */
+int tcg_credential_wrap(const struct tcg_public *ek,
+        const struct tcg_name *ak_name, struct span secret, struct span seed,
+        struct tcg_credential *ret) MUST_CHECK;
+
+/* ---- endorsement key certificates ------------------------------------ */
+
+/*
+ * The DER in what an NV index held: a 7-byte header of old chips and padding
+ * behind the certificate are dropped; anything else is ERR_SYNTAX.
+ */
+int tcg_ek_trim(struct span nv, struct span *ret) MUST_CHECK;
+
+#define TCG_EK_TEXT 64
+struct tcg_ek {
+    char manufacturer[TCG_EK_TEXT]; /* "id:53544D20" */
+    char model[TCG_EK_TEXT];
+    char version[TCG_EK_TEXT];
+    uint8_t spki_sha256[CRYPTO_SHA256_SIZE]; /* of crypto_pub_spki */
+};
+/*
+ * Profile (EKU 2.23.133.8.1, TPM attributes in the SAN) and path to one of
+ * roots at a time; the key is taken from the certificate.  *ret_pub is freed
+ * by the caller.
+ */
+int tcg_ek_verify(const struct crypto_cert *cert,
+        struct crypto_cert *const *inters, size_t n_inters,
+        struct crypto_cert *const *roots, size_t n_roots, uint64_t unix_s,
+        struct tcg_ek *ret, struct crypto_pub **ret_pub, struct err *err)
+        MUST_CHECK;
+
+#endif
