@@ -8,6 +8,7 @@
  * its outputs alone.
  *
  *   attr.h    attributes, TAKE_PTR, cleanup helpers
+ *   der.h     reading DER, for narrow profiles
  *   err.h     the one list of error codes, and a message for a person
  *   limit.h  every bound on what a peer may choose, each with its reason
  *   rate.h    how often somebody may make us do a thing
@@ -20,6 +21,7 @@
 #define QAIR_BASE_H
 
 #include "attr.h"
+#include "der.h"
 #include "err.h"
 #include "limit.h"
 #include "rate.h"

@@ -117,6 +117,7 @@ enum crypto_scheme {
     CRYPTO_SIG_ECDSA,   /* over a digest; r||s */
     CRYPTO_SIG_RSASSA,  /* PKCS#1 v1.5 over a digest */
     CRYPTO_SIG_RSAPSS,  /* over a digest; salt length as in the signature */
+    CRYPTO_SIG_RSAPSS_DIGEST, /* the same with a salt as long as the digest */
 };
 /*
  * 0, or ERR_MISMATCH.  For ED25519 hash is ignored and data is the message;
@@ -164,6 +165,16 @@ int crypto_sign_digest(const struct crypto_key *k,
 /* Fresh ephemeral ECDH on k's curve: shared x, and the ephemeral point. */
 int crypto_ecdh_ephemeral(const struct crypto_pub *k, uint8_t *ret_x,
         uint8_t *ret_eph_x, uint8_t *ret_eph_y, size_t size) MUST_CHECK;
+
+/* ---- PEM ------------------------------------------------------------- */
+
+/*
+ * RFC 7468, strict: lines of 64 characters, nothing inside the block but
+ * base64.  Lines before the block are skipped; *rest is advanced behind it.
+ * label: "CERTIFICATE", "X509 CRL", ...
+ */
+int crypto_pem_next(struct span *rest, const char *label, uint8_t *ret,
+        size_t cap, size_t *ret_len) MUST_CHECK;
 
 /* ---- X.509 ----------------------------------------------------------- */
 

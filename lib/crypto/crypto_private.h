@@ -48,12 +48,6 @@ struct crypto_pub *crypto_pub_of_key(
 /* Name of an elliptic curve, and bytes of a coordinate; NULL for others. */
 const char *crypto_pub_curve(enum crypto_key_type type, size_t *ret_size);
 
-/*
- * RFC 7468, strict: lines of 64 characters, nothing inside the block but
- * base64.  Lines before the block are skipped; *rest is advanced behind it.
- */
-int crypto_pem_next(struct span *rest, const char *label, uint8_t *ret,
-        size_t cap, size_t *ret_len) MUST_CHECK;
 int crypto_pem_format(const char *label, struct span der, char *ret, size_t cap)
         MUST_CHECK;
 

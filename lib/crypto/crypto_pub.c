@@ -105,56 +105,72 @@ static struct crypto_pub *pub_fixed(const struct fixed_spki *f, struct span raw)
     return k;
 }
 
-/* Takes pkey over. */
-static struct crypto_pub *pub_rsa(EVP_PKEY *pkey)
+/* SubjectPublicKeyInfo of RFC 8017, A.1 by hand: OpenSSL's encoder takes
+ * longer than a signature check. */
+static void put_uint(struct wire_writer *w, struct span s)
 {
-    struct crypto_pub *k = NULL;
-    uint8_t *der = NULL;
-    int bits = pkey ? EVP_PKEY_get_bits(pkey) : 0;
-    int len = bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX
-                      ? i2d_PUBKEY(pkey, &der)
-                      : 0;
+    bool sign = s.ptr[0] & 0x80;
 
-    if (len > 0 && len <= CRYPTO_SPKI_MAX)
-        k = calloc(1, sizeof(*k));
-    if (k) {
-        k->type = CRYPTO_RSA;
-        k->bits = (unsigned)bits;
-        k->pkey = TAKE_PTR(pkey);
-        memcpy(k->spki, der, (size_t)len);
-        k->spki_len = (size_t)len;
-    }
-    OPENSSL_free(der);
-    EVP_PKEY_free(pkey);
-    (void)crypto_fail(0);
-    return k;
+    der_put_header(w, DER_INTEGER, s.len + sign);
+    if (sign)
+        wire_put_u8(w, 0);
+    wire_put_bytes(w, s.ptr, s.len);
+}
+
+static size_t uint_size(struct span s)
+{
+    size_t len = s.len + ((s.ptr[0] & 0x80) != 0);
+
+    return der_header_size(len) + len;
+}
+
+static bool put_rsa_spki(
+        struct wire_writer *w, struct span n, struct span e, struct span *ret)
+{
+    static const uint8_t algorithm[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86,
+            0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+    size_t ints = uint_size(n) + uint_size(e);
+    size_t key = der_header_size(ints) + ints;
+    size_t bits = der_header_size(key + 1) + key + 1;
+
+    der_put_header(w, DER_SEQUENCE, sizeof(algorithm) + bits);
+    wire_put_bytes(w, algorithm, sizeof(algorithm));
+    der_put_header(w, DER_BIT_STRING, key + 1);
+    wire_put_u8(w, 0);
+    der_put_header(w, DER_SEQUENCE, ints);
+    put_uint(w, n);
+    put_uint(w, e);
+    return wire_finish(w, ret);
 }
 
 /*
  * RSA by hand: OpenSSL 3.0 refuses the SPKI algorithm id-RSAES-OAEP that EK
  * certificates of real TPMs carry, though the key inside is a plain one.
+ * Whatever it says beside the algorithm's name is not looked at: the key is
+ * used for what its owner's profile says.
  */
 static struct crypto_pub *pub_rsa_spki(struct span der)
 {
-    const uint8_t *p = der.ptr, *bits = NULL, *q;
-    X509_PUBKEY *x = d2i_X509_PUBKEY(NULL, &p, (long)der.len);
-    ASN1_OBJECT *oid = NULL;
-    EVP_PKEY *pkey = NULL;
-    int len = 0, nid;
+    static const uint8_t rsa[] = {
+            0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01};
+    static const uint8_t oaep[] = {
+            0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x07};
+    struct wire_reader all = wire_reader_of(der), spki, alg, key;
+    struct span oid, bits, n;
+    uint64_t e;
 
-    if (x && p == der.ptr + der.len &&
-            X509_PUBKEY_get0_param(&oid, &bits, &len, NULL, x) == 1) {
-        nid = OBJ_obj2nid(oid);
-        q = bits;
-        if (nid == NID_rsaEncryption || nid == NID_rsaesOaep)
-            pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &q, len);
-        if (pkey && q != bits + len) {
-            EVP_PKEY_free(pkey);
-            pkey = NULL;
-        }
-    }
-    X509_PUBKEY_free(x);
-    return pub_rsa(pkey);
+    if (!der_get_sub(&all, DER_SEQUENCE, &spki) || !wire_end(&all) ||
+            !der_get_sub(&spki, DER_SEQUENCE, &alg) ||
+            !der_get_bits(&spki, &bits) || !wire_end(&spki) ||
+            !der_get(&alg, DER_OID, &oid) ||
+            (!span_eq(oid, SPAN_OF(rsa)) && !span_eq(oid, SPAN_OF(oaep))))
+        return NULL;
+    all = wire_reader_of(bits);
+    if (!der_get_sub(&all, DER_SEQUENCE, &key) || !wire_end(&all) ||
+            !der_get_unsigned(&key, &n) || !der_get_u64(&key, &e) ||
+            !wire_end(&key) || e > UINT32_MAX)
+        return NULL;
+    return crypto_pub_rsa(n, (uint32_t)e);
 }
 
 struct crypto_pub *crypto_pub_ed25519(const uint8_t raw[static 32])
@@ -180,17 +196,15 @@ struct crypto_pub *crypto_pub_ec(
     return pub_fixed(f, SPAN(point, f->raw_len));
 }
 
-struct crypto_pub *crypto_pub_rsa(struct span n_be, uint32_t e)
+static EVP_PKEY *rsa_pkey(struct span n_be, uint32_t e)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
     OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
     OSSL_PARAM *params = NULL;
     EVP_PKEY *pkey = NULL;
-    BIGNUM *n = n_be.len <= RSA_BITS_MAX / 8
-                        ? BN_bin2bn(n_be.ptr, (int)n_be.len, NULL)
-                        : NULL;
+    BIGNUM *n = BN_bin2bn(n_be.ptr, (int)n_be.len, NULL);
 
-    if (ctx && bld && n && e > 2 && e % 2 == 1 &&
+    if (ctx && bld && n &&
             OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n) &&
             OSSL_PARAM_BLD_push_ulong(bld, OSSL_PKEY_PARAM_RSA_E, e) &&
             (params = OSSL_PARAM_BLD_to_param(bld)) != NULL &&
@@ -200,7 +214,41 @@ struct crypto_pub *crypto_pub_rsa(struct span n_be, uint32_t e)
     OSSL_PARAM_BLD_free(bld);
     EVP_PKEY_CTX_free(ctx);
     BN_free(n);
-    return pub_rsa(pkey);
+    return pkey;
+}
+
+struct crypto_pub *crypto_pub_rsa(struct span n_be, uint32_t e)
+{
+    const uint8_t e_be[4] = {(uint8_t)(e >> 24), (uint8_t)(e >> 16),
+            (uint8_t)(e >> 8), (uint8_t)e};
+    struct span n = n_be, exp = SPAN(e_be, 4), spki;
+    struct crypto_pub *k;
+    struct wire_writer w;
+    int bits;
+
+    while (n.len > 0 && n.ptr[0] == 0)
+        n = SPAN(n.ptr + 1, n.len - 1);
+    if (n.len < RSA_BITS_MIN / 8 || n.len > RSA_BITS_MAX / 8 || e <= 2 ||
+            e % 2 == 0)
+        return NULL;
+    while (exp.ptr[0] == 0)
+        exp = SPAN(exp.ptr + 1, exp.len - 1);
+    k = calloc(1, sizeof(*k));
+    if (!k)
+        return NULL;
+    w = wire_writer_of(k->spki, sizeof(k->spki));
+    k->pkey = rsa_pkey(n, e);
+    bits = k->pkey ? EVP_PKEY_get_bits(k->pkey) : 0;
+    if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX ||
+            !put_rsa_spki(&w, n, exp, &spki)) {
+        crypto_pub_free(k);
+        (void)crypto_fail(0);
+        return NULL;
+    }
+    k->type = CRYPTO_RSA;
+    k->bits = (unsigned)bits;
+    k->spki_len = spki.len;
+    return k;
 }
 
 struct crypto_pub *crypto_pub_from_spki(struct span der)

@@ -44,6 +44,11 @@ static bool set_scheme(
         return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
                EVP_PKEY_CTX_set_signature_md(ctx, md) == 1 &&
                EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_AUTO) == 1;
+    case CRYPTO_SIG_RSAPSS_DIGEST:
+        return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+               EVP_PKEY_CTX_set_signature_md(ctx, md) == 1 &&
+               EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) ==
+                       1;
     }
     return false;
 }
@@ -64,6 +69,7 @@ static bool belongs(enum crypto_scheme scheme, enum crypto_key_type type)
         return type == CRYPTO_P256 || type == CRYPTO_P384;
     case CRYPTO_SIG_RSASSA:
     case CRYPTO_SIG_RSAPSS:
+    case CRYPTO_SIG_RSAPSS_DIGEST:
         return type == CRYPTO_RSA;
     }
     return false;

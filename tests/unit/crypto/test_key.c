@@ -454,6 +454,59 @@ static void rsa_schemes_verify_and_do_not_mix(void **state)
             ERR_MISMATCH);
 }
 
+static void rsa_spki_is_what_openssl_writes(void **state)
+{
+    PUB *k = rsa_pub();
+    uint8_t *der = NULL, got[CRYPTO_SPKI_MAX];
+    int len = i2d_PUBKEY(rsa, &der);
+    size_t got_len;
+
+    (void)state;
+    assert_true(len > 0);
+    assert_int_equal(crypto_pub_spki(k, got, sizeof(got), &got_len), 0);
+    assert_int_equal(got_len, len);
+    assert_memory_equal(got, der, got_len);
+    /* Every truncation and a trailing byte are refused. */
+    for (size_t i = 0; i < got_len; i++)
+        assert_null(crypto_pub_from_spki(SPAN(got, i)));
+    got[got_len] = 0;
+    assert_null(crypto_pub_from_spki(SPAN(got, got_len + 1)));
+    OPENSSL_free(der);
+}
+
+static void pss_salt_is_as_long_as_the_digest_where_that_is_asked(void **state)
+{
+    static const struct {
+        int salt, rc;
+    } cases[] = {{RSA_PSS_SALTLEN_DIGEST, 0}, {RSA_PSS_SALTLEN_MAX, -1},
+            {0, -1}, {32, -1}};
+    PUB *k = rsa_pub();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        EVP_PKEY_CTX *pctx;
+        uint8_t sig[256];
+        size_t len = sizeof(sig);
+
+        assert_int_equal(
+                EVP_DigestSignInit(ctx, &pctx, EVP_sha384(), NULL, rsa), 1);
+        assert_int_equal(
+                EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
+        assert_int_equal(
+                EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, cases[i].salt), 1);
+        assert_int_equal(
+                EVP_DigestSign(ctx, sig, &len, (const uint8_t *)"m", 1), 1);
+        EVP_MD_CTX_free(ctx);
+        assert_int_equal(crypto_verify(k, CRYPTO_SIG_RSAPSS, CRYPTO_SHA384,
+                                 span_str("m"), SPAN_OF(sig)),
+                0);
+        assert_int_equal(crypto_verify(k, CRYPTO_SIG_RSAPSS_DIGEST,
+                                 CRYPTO_SHA384, span_str("m"), SPAN_OF(sig)),
+                cases[i].rc ? ERR_MISMATCH : 0);
+    }
+}
+
 static void rsa_from_modulus_is_the_same_key(void **state)
 {
     PUB *k = rsa_pub();
@@ -558,6 +611,9 @@ int main(void)
             cmocka_unit_test(ecdsa_der_is_strict),
             cmocka_unit_test(ecdsa_der_number_over_the_curve_is_refused),
             cmocka_unit_test(rsa_schemes_verify_and_do_not_mix),
+            cmocka_unit_test(rsa_spki_is_what_openssl_writes),
+            cmocka_unit_test(
+                    pss_salt_is_as_long_as_the_digest_where_that_is_asked),
             cmocka_unit_test(rsa_from_modulus_is_the_same_key),
             cmocka_unit_test(oaep_opens_with_its_label_only),
             cmocka_unit_test(ephemeral_ecdh_agrees_with_the_owner_of_the_key),
