@@ -245,7 +245,18 @@ void statement_fini(struct statement *s);
 #define STATEMENT_CALL_ID    16
 #define STATEMENT_DIGEST     32
 #define STATEMENT_REASON_MAX 1024
+#define STATEMENT_STATE_MAX  64
 #define STATEMENT_RULE_MAX   300 /* "NAME_MAX.policy:LINE" */
+
+/*
+ * What another zone's evidence was found to prove, and which evidence: what a
+ * call or a decision rests on.  zone empty: none is named.
+ */
+struct statement_appraisal {
+    struct span zone;                   /* whose state it is */
+    struct span state;                  /* "golden (emulated)" */
+    uint8_t evidence[STATEMENT_DIGEST]; /* SHA-256 of the evidence */
+};
 
 /*
  * Call envelope: the origin zone's decision; signed by its identity.
@@ -269,6 +280,9 @@ struct statement_call {
     /* The DSSE of the zone that called this one, when the call goes on from
      * there; empty: it begins here.  Room chain reads it. */
     struct span via;
+    /* Of the target's zone, by which the origin calls it; its zone is `zone`.
+     * Envelopes of before 2026-11 have none, and no zone takes such a one. */
+    struct statement_appraisal appraisal;
 };
 int statement_call_format(const struct statement_call *c, struct buf *ret,
         struct err *err) MUST_CHECK;
@@ -296,6 +310,9 @@ struct statement_decision {
     struct span rule;   /* may be empty */
     struct span where;  /* when denied: who said no */
     struct span reason; /* when denied */
+    /* Of the zone that the call came from: source_zone, or, when that is
+     * empty, zone itself; none when its state was not known. */
+    struct statement_appraisal appraisal;
 };
 int statement_decision_format(const struct statement_decision *d,
         struct buf *ret, struct err *err) MUST_CHECK;

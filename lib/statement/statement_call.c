@@ -5,6 +5,7 @@
 /* ---- call ------------------------------------------------------------ */
 
 static const struct statement_member call_members[] = {
+        M("appraisal", APPRAISAL_OPT, statement_call, appraisal, 0),
         M("autostart", BOOL, statement_call, autostart, 0),
         M("call", ID, statement_call, call_id, 0),
         M("deadline", TIME, statement_call, deadline, 0),
@@ -35,6 +36,8 @@ static const char *call_check(const void *in)
 {
     const struct statement_call *c = in;
 
+    if (c->appraisal.zone.len > 0 && !span_eq(c->appraisal.zone, c->zone))
+        return "rests on the state of another zone";
     return c->deadline < c->issued ? "deadline before issued" : NULL;
 }
 
@@ -44,7 +47,7 @@ static const struct statement_predicate call_predicate = {
 int statement_call_format(
         const struct statement_call *c, struct buf *ret, struct err *err)
 {
-    struct statement_call scratch;
+    struct statement_call scratch = {0};
 
     return statement_predicate_format(&call_predicate, c, &scratch, ret, err);
 }
@@ -64,6 +67,7 @@ int statement_call_parse(
 
 static const struct statement_member decision_members[] = {
         M("allow", BOOL, statement_decision, allow, 0),
+        M("appraisal", APPRAISAL_OPT, statement_decision, appraisal, 0),
         M("call", ID, statement_decision, call_id, 0),
         M("envelope", DIGEST_OPT, statement_decision, envelope, 0),
         M("policy", DIGEST_OPT, statement_decision, policy, 0),
@@ -96,6 +100,10 @@ static const char *decision_check(const void *in)
 {
     const struct statement_decision *d = in;
 
+    if (d->appraisal.zone.len > 0 &&
+            !span_eq(d->appraisal.zone,
+                    d->source_zone.len > 0 ? d->source_zone : d->zone))
+        return "rests on the state of another zone";
     if (!d->allow)
         return d->where.len == 0 ? "denied without where" : NULL;
     if (d->where.len != 0 || d->reason.len != 0)
@@ -111,7 +119,7 @@ static const struct statement_predicate decision_predicate = {
 int statement_decision_format(
         const struct statement_decision *d, struct buf *ret, struct err *err)
 {
-    struct statement_decision scratch;
+    struct statement_decision scratch = {0};
 
     return statement_predicate_format(
             &decision_predicate, d, &scratch, ret, err);

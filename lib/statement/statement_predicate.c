@@ -49,6 +49,31 @@ static bool get_text(struct statement_reader *r,
     return true;
 }
 
+/* Absent, or whole. */
+static bool get_appraisal(struct statement_reader *r, const char *key,
+        struct statement_appraisal *ret)
+{
+    struct statement_appraisal a;
+    struct statement_reader in;
+    const struct json_t *obj;
+
+    if (!statement_has(r, key))
+        return true;
+    if (!statement_get_object(r, key, &obj))
+        return false;
+    in = statement_reader_of(obj);
+    if (!statement_get_hex(&in, "evidence", a.evidence, sizeof a.evidence) ||
+            !statement_get_text(&in, "state", STATE_MAX, &a.state) ||
+            !statement_get_name(&in, "zone", LIMIT_ZONE_NAME_MAX, &a.zone) ||
+            !statement_get_end(&in) || a.state.len == 0 ||
+            statement_predicate_is_zero(a.evidence)) {
+        r->bad = key;
+        return false;
+    }
+    *ret = a;
+    return true;
+}
+
 static bool get_member(
         struct statement_reader *r, const struct statement_member *m, void *at)
 {
@@ -77,6 +102,8 @@ static bool get_member(
         return get_text(r, m, true, at);
     case EVENT:
         return get_event(r, m->key, at);
+    case APPRAISAL_OPT:
+        return get_appraisal(r, m->key, at);
     }
     return false;
 }
@@ -87,6 +114,20 @@ static bool put_event(struct json_t *obj, const char *key, const void *at)
             *(const enum statement_channel_event *)at);
 
     return name != NULL && statement_put_str(obj, key, name);
+}
+
+static bool put_appraisal(struct json_t *obj, const char *key,
+        const struct statement_appraisal *a)
+{
+    struct json_t *in;
+
+    if (a->zone.len == 0)
+        return true;
+    in = statement_put_object(obj, key);
+    return in != NULL &&
+           statement_put_hex(in, "evidence", SPAN_OF(a->evidence)) &&
+           statement_put_text(in, "state", a->state) &&
+           statement_put_text(in, "zone", a->zone);
 }
 
 static bool put_member(
@@ -114,6 +155,8 @@ static bool put_member(
         return statement_put_text(obj, m->key, *(const struct span *)at);
     case EVENT:
         return put_event(obj, m->key, at);
+    case APPRAISAL_OPT:
+        return put_appraisal(obj, m->key, at);
     }
     return false;
 }

@@ -19,7 +19,8 @@ enum statement_member_kind {
     NAME_OPT, /* or empty */
     TEXT,     /* printable ASCII, not empty */
     TEXT_OPT,
-    EVENT, /* enum statement_channel_event */
+    EVENT,         /* enum statement_channel_event */
+    APPRAISAL_OPT, /* struct statement_appraisal; absent: none */
 };
 
 struct statement_member {
@@ -31,7 +32,7 @@ struct statement_member {
 
 /* Qube names and tokens as "@dispvm:NAME". */
 #define QUBE_MAX  64
-#define STATE_MAX 64
+#define STATE_MAX STATEMENT_STATE_MAX
 #define WHERE_MAX 128
 
 #define M(key, kind, type, field, max)                                         \

@@ -182,7 +182,8 @@ static void every_predicate_round_trips(void **state)
 }
 
 /* Replaces the first from by to in the canonical text of a call. */
-static int parse_edited(const char *from, const char *to, struct err *err)
+static int parse_edited_of(const struct statement_call *in, const char *from,
+        const char *to, struct err *err)
 {
     struct buf a = BUF_INIT(LIMIT_STATEMENT_MAX);
     struct buf b = BUF_INIT(LIMIT_STATEMENT_MAX);
@@ -192,7 +193,7 @@ static int parse_edited(const char *from, const char *to, struct err *err)
     size_t n;
     int r;
 
-    assert_int_equal(statement_call_format(&call, &a, err), 0);
+    assert_int_equal(statement_call_format(in, &a, err), 0);
     at = memmem(a.ptr, a.len, from, strlen(from));
     assert_non_null(at);
     n = (size_t)(at - a.ptr);
@@ -208,6 +209,109 @@ static int parse_edited(const char *from, const char *to, struct err *err)
     buf_fini(&a);
     buf_fini(&b);
     return r;
+}
+
+static int parse_edited(const char *from, const char *to, struct err *err)
+{
+    return parse_edited_of(&call, from, to, err);
+}
+
+/* ---- what a call and a decision rest on -------------------------------- */
+
+static struct statement_call call_that_rests(void)
+{
+    struct statement_call c = call;
+
+    c.appraisal = (struct statement_appraisal){
+            .zone = TEXT("server"), .state = TEXT("golden"), .evidence = {7}};
+    return c;
+}
+
+static void an_appraisal_is_whole_or_absent(void **state)
+{
+    static const struct {
+        const char *from, *to;
+    } edits[] = {
+            {"\"state\":\"golden\",", ""},
+            {"\"state\":\"golden\"", "\"state\":\"\""},
+            {"\"state\":\"golden\"", "\"state\":1"},
+            {"\"state\":\"golden\"", "\"state\":\"go\\nlden\""},
+            {"\"state\":\"golden\"", "\"state\":\"golden\",\"until\":1"},
+            {",\"zone\":\"server\"}", "}"},
+            {"\"zone\":\"server\"}", "\"zone\":\"\"}"},
+            /* of another zone than the call goes to */
+            {"\"zone\":\"server\"}", "\"zone\":\"other\"}"},
+            {"\"evidence\":\"07", "\"evidence\":\"0"},
+            {"\"evidence\":\"07", "\"evidence\":\"00"},
+            {"\"appraisal\":{", "\"appraisal\":null,\"x\":{"},
+            {"\"appraisal\":{", "\"appraisal\":[{"},
+            {"\"appraisal\":{", "\"appraised\":{"},
+    };
+    struct statement_call c = call_that_rests();
+    struct err err;
+
+    (void)state;
+    assert_int_equal(parse_edited_of(&c, "{", "{", &err), 0);
+    for (size_t i = 0; i < ARRAY_LEN(edits); i++) {
+        if (parse_edited_of(&c, edits[i].from, edits[i].to, &err) == 0)
+            fail_msg("accepted: %s -> %s", edits[i].from, edits[i].to);
+    }
+}
+
+static void an_appraisal_reads_back(void **state)
+{
+    struct statement_call c = call_that_rests(), got;
+    struct buf out = BUF_INIT(LIMIT_STATEMENT_MAX);
+    struct statement s;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(statement_call_format(&c, &out, &err), 0);
+    assert_int_equal(statement_parse(buf_span(&out), &s, &err), 0);
+    assert_int_equal(statement_call_parse(&s, &got, &err), 0);
+    assert_true(span_eq_str(got.appraisal.zone, "server"));
+    assert_true(span_eq_str(got.appraisal.state, "golden"));
+    assert_memory_equal(got.appraisal.evidence, c.appraisal.evidence,
+            sizeof(c.appraisal.evidence));
+    statement_fini(&s);
+    buf_reset(&out);
+    /* An envelope of before still reads: a receipt of its time stands. */
+    assert_int_equal(statement_call_format(&call, &out, &err), 0);
+    assert_int_equal(statement_parse(buf_span(&out), &s, &err), 0);
+    got.appraisal.zone = TEXT("left over");
+    assert_int_equal(statement_call_parse(&s, &got, &err), 0);
+    assert_int_equal(got.appraisal.zone.len, 0);
+    statement_fini(&s);
+    buf_fini(&out);
+}
+
+static void a_decision_rests_on_the_state_of_its_source(void **state)
+{
+    static const struct {
+        struct span source_zone, appraised;
+        int code;
+    } rows[] = {
+            {{(const uint8_t *)"thin", 4}, {(const uint8_t *)"thin", 4}, 0},
+            {{(const uint8_t *)"thin", 4}, {(const uint8_t *)"server", 6},
+                    ERR_SYNTAX},
+            {{NULL, 0}, {(const uint8_t *)"server", 6}, 0},
+            {{NULL, 0}, {(const uint8_t *)"thin", 4}, ERR_SYNTAX},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out = BUF_INIT(LIMIT_STATEMENT_MAX);
+        struct statement_decision d = denied;
+        struct err err;
+
+        d.source_zone = rows[i].source_zone;
+        d.appraisal = (struct statement_appraisal){.zone = rows[i].appraised,
+                .state = TEXT("golden (emulated)"),
+                .evidence = {1}};
+        assert_int_equal(
+                statement_decision_format(&d, &out, &err), rows[i].code);
+        buf_fini(&out);
+    }
 }
 
 static void calls_that_were_edited_are_refused(void **state)
@@ -603,6 +707,9 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
             cmocka_unit_test(every_predicate_round_trips),
+            cmocka_unit_test(an_appraisal_is_whole_or_absent),
+            cmocka_unit_test(an_appraisal_reads_back),
+            cmocka_unit_test(a_decision_rests_on_the_state_of_its_source),
             cmocka_unit_test(calls_that_were_edited_are_refused),
             cmocka_unit_test(every_cut_of_a_statement_is_refused),
             cmocka_unit_test(values_that_could_not_be_read_are_not_written),
