@@ -267,7 +267,8 @@ static struct policy_request request_of(const struct policy_args *a)
 {
     return (struct policy_request){.source = span_str(a->words[0]),
             .target = span_str(a->words[1]),
-            .service = span_str(a->words[2])};
+            .service = span_str(a->words[2]),
+            .state = span_str(a->state ? a->state : "")};
 }
 
 /* ask: who asks is a daemon's matter; this command cannot say yes. */
@@ -286,7 +287,8 @@ static int run_eval(struct cli *cli, int argc, char **argv)
     struct policy_args a;
 
     if (!policy_args_take(cli, argc, argv,
-                POLICY_ARG_POLICY | POLICY_ARG_SYSTEM, 3, 3, &a))
+                POLICY_ARG_POLICY | POLICY_ARG_SYSTEM | POLICY_ARG_STATE, 3, 3,
+                &a))
         return CLI_MISUSE;
     if (policy_view_zone(cli, &a, &v, &err) < 0)
         return cli_fail(&err);
@@ -360,7 +362,8 @@ static int run_explain(struct cli *cli, int argc, char **argv)
     struct policy_args a;
 
     if (!policy_args_take(cli, argc, argv,
-                POLICY_ARG_POLICY | POLICY_ARG_SYSTEM, 3, 3, &a))
+                POLICY_ARG_POLICY | POLICY_ARG_SYSTEM | POLICY_ARG_STATE, 3, 3,
+                &a))
         return CLI_MISUSE;
     if (policy_view_zone(cli, &a, &v, &err) < 0)
         return cli_fail(&err);
@@ -411,12 +414,12 @@ static const struct cli_verb verbs[] = {
                 "odd",
                 run_check},
         {"eval",
-                "SOURCE TARGET SERVICE[+ARG] [--policy DIR] [--system FILE] "
-                "[--json]",
+                "SOURCE TARGET SERVICE[+ARG] [--state STATE] [--policy DIR] "
+                "[--system FILE] [--json]",
                 "what the zone's policy says to a call", run_eval},
         {"explain",
-                "SOURCE TARGET SERVICE[+ARG] [--policy DIR] [--system FILE] "
-                "[--json]",
+                "SOURCE TARGET SERVICE[+ARG] [--state STATE] [--policy DIR] "
+                "[--system FILE] [--json]",
                 "every rule, and why it does or does not apply", run_explain},
         {"diff", "OLD NEW [--system FILE] [--json]",
                 "which calls two policy folders decide otherwise, all of the "

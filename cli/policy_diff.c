@@ -21,13 +21,16 @@ static json_t *list_of(const struct span *s, size_t n)
 
 static void add_json(void *ctx, const struct policytool_change *c)
 {
-    (void)json_array_append_new(
-            ctx, json_pack("{s:s%, s:s%, s:s, s:s, s:o, s:o}", "service",
-                         c->service->name.ptr, c->service->name.len, "argument",
-                         c->service->argument.ptr, c->service->argument.len,
-                         "before", c->before, "after", c->after, "sources",
-                         list_of(c->sources, c->n_sources), "targets",
-                         list_of(c->targets, c->n_targets)));
+    json_t *j = json_pack("{s:s%, s:s%, s:s, s:s, s:o, s:o}", "service",
+            c->service->name.ptr, c->service->name.len, "argument",
+            c->service->argument.ptr, c->service->argument.len, "before",
+            c->before, "after", c->after, "sources",
+            list_of(c->sources, c->n_sources), "targets",
+            list_of(c->targets, c->n_targets));
+
+    if (c->state)
+        (void)json_object_set_new(j, "state", json_string(c->state));
+    (void)json_array_append_new(ctx, j);
 }
 
 /* ---- text: services that change alike are told together ----------------- */
@@ -144,7 +147,11 @@ static void add_text(void *ctx, const struct policytool_change *c)
     if (t->service != c->service)
         end_service(t);
     t->service = c->service;
-    buf_printf(&t->body, "  %s -> %s\n", c->before, c->after);
+    buf_printf(&t->body, "  %s -> %s", c->before, c->after);
+    if (c->state)
+        buf_printf(&t->body, ", when the source zone is %s%s",
+                *c->state ? "in state " : "in none of these states", c->state);
+    buf_append_str(&t->body, "\n");
     put_names(&t->body, "from", c->sources, c->n_sources);
     put_names(&t->body, "to  ", c->targets, c->n_targets);
 }

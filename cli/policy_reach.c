@@ -17,6 +17,9 @@ static json_t *hop_json(const struct policytool_hop *h)
     if (h->zone.len)
         (void)json_object_set_new(j, "zone",
                 json_stringn((const char *)h->zone.ptr, h->zone.len));
+    if (h->state.len)
+        (void)json_object_set_new(j, "state",
+                json_stringn((const char *)h->state.ptr, h->state.len));
     if (h->relay.len)
         (void)json_object_set_new(j, "relay",
                 json_stringn((const char *)h->relay.ptr, h->relay.len));
@@ -33,6 +36,8 @@ static void print_hop(const struct policytool_hop *h)
         (void)printf(", in zone %.*s", S(h->zone));
     if (h->relay.len)
         (void)printf(", over relay %.*s", S(h->relay));
+    if (h->state.len)
+        (void)printf(", while the source zone is in state %.*s", S(h->state));
     (void)printf(
             "\n    by %.*s %.*s", S(h->service->name), S(h->service->argument));
     if (h->n_services > 1)

@@ -12,13 +12,15 @@ struct past {
     const uint8_t *policy; /* that decided */
     bool allow;
     struct span zone, qube; /* the target, when allowed */
+    struct span state;      /* of the source's zone, as it was proved */
 };
 
 struct replay {
     const struct policy *policy;
     const struct policy_system *system;
-    uint8_t digest[STATEMENT_DIGEST]; /* of the policy */
-    json_t *changed, *gone;           /* lists; NULL: text */
+    uint8_t digest[STATEMENT_DIGEST];        /* of the policy */
+    char own_state[STATEMENT_STATE_MAX + 1]; /* as the log last said */
+    json_t *changed, *gone;                  /* lists; NULL: text */
     size_t n_asked, n_changed, n_elsewhere, n_gone;
 };
 
@@ -42,7 +44,22 @@ static void past_of_decision(
             .policy = d->policy,
             .allow = d->allow,
             .zone = d->target_zone,
-            .qube = d->target_qube};
+            .qube = d->target_qube,
+            .state = d->appraisal.state};
+}
+
+/* What keyd has the log say of its own zone's state. */
+static void note_state(struct replay *p, const struct statement *s)
+{
+    struct statement_event e;
+    struct err err;
+
+    if (s->kind != STATEMENT_EVENT || statement_event_parse(s, &e, &err) != 0)
+        return;
+    if (span_eq_str(e.kind, "state-approved"))
+        text_format_safe(e.detail, p->own_state, sizeof(p->own_state));
+    else if (span_eq_str(e.kind, "state-fallen"))
+        p->own_state[0] = '\0';
 }
 
 /* Not another zone's policy, nor who else may refuse. */
@@ -65,6 +82,7 @@ static bool read_past(const struct log_record *rec, struct replay *p,
     if (rec->s.kind == STATEMENT_CALL &&
             statement_call_parse(&rec->s, c, &err) == 0) {
         past_of_call(c, ret);
+        ret->state = span_str(p->own_state);
         return true;
     }
     if (rec->s.kind != STATEMENT_DECISION ||
@@ -75,6 +93,8 @@ static bool read_past(const struct log_record *rec, struct replay *p,
         return false;
     }
     past_of_decision(d, ret);
+    if (ret->state.len == 0 && d->source_zone.len == 0)
+        ret->state = span_str(p->own_state);
     return true;
 }
 
@@ -175,6 +195,7 @@ static void judge(struct replay *p, const struct log_record *rec)
     struct past then;
     struct span gone;
 
+    note_state(p, &rec->s);
     if (!read_past(rec, p, &c, &d, &then))
         return;
     gone = who_is_gone(p, &then);
@@ -186,7 +207,8 @@ static void judge(struct replay *p, const struct log_record *rec)
     }
     request = (struct policy_request){.source = then.source,
             .target = then.requested,
-            .service = then.service};
+            .service = then.service,
+            .state = then.state};
     policy_eval(p->policy, p->system, &request, &now);
     p->n_asked++;
     if (is_same(p, &then, &now))

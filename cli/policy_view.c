@@ -35,6 +35,7 @@ static bool take_option(
             {'s', POLICY_ARG_SERVICE, &ret->service},
             {'p', POLICY_ARG_POLICY, &ret->policy},
             {'y', POLICY_ARG_SYSTEM, &ret->system},
+            {'t', POLICY_ARG_STATE, &ret->state},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -61,7 +62,8 @@ bool policy_args_take(struct cli *cli, int argc, char **argv, unsigned may,
             {"service", required_argument, NULL, 's'},
             {"max-hops", required_argument, NULL, 'm'},
             {"policy", required_argument, NULL, 'p'},
-            {"system", required_argument, NULL, 'y'}, {0}};
+            {"system", required_argument, NULL, 'y'},
+            {"state", required_argument, NULL, 't'}, {0}};
     int c;
 
     *ret = (struct policy_args){0};

@@ -33,6 +33,7 @@ struct policy_args {
     const char *policy;        /* --policy DIR: in place of the zone's */
     const char *system; /* --system FILE: the qubes of a Qubes host, and its
                            folders are read as its daemon reads them */
+    const char *state;  /* --state TEXT: of the source's zone */
     uint64_t max_hops;  /* 0: as many as there may be */
     char **words;
     int n_words;
@@ -46,6 +47,7 @@ enum {
     POLICY_ARG_HOPS = 4,
     POLICY_ARG_POLICY = 8,
     POLICY_ARG_SYSTEM = 16,
+    POLICY_ARG_STATE = 32,
 };
 bool policy_args_take(struct cli *cli, int argc, char **argv, unsigned may,
         int min, int max, struct policy_args *ret);

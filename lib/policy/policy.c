@@ -13,6 +13,7 @@ int policy_new(
     if (!p ||
             policy_words_add(&p->words, &p->arena, span_str("*"), &p->any) < 0)
         return err_set(err, ERR_MEMORY, "out of memory");
+    p->of_zone = files->of_zone;
     r = policy_parse(p, files, err);
     if (r == 0)
         r = policy_index_build(p, err);
@@ -97,5 +98,7 @@ void policy_rule_at(
             .source = p->words.words[r->source],
             .target = p->words.words[r->target],
             .action = verdict_of(r->action),
-            .has_redirect = r->redirect.text.ptr != NULL};
+            .has_redirect = r->redirect.text.ptr != NULL,
+            .state = r->state,
+            .emulated = r->emulated};
 }

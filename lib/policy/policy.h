@@ -67,6 +67,8 @@ struct policy_files {
     size_t n_compat;
     const char *no_compat; /* why that cannot be read; NULL: it can */
     const struct policy_finder *finder; /* NULL: includes are among files */
+    /* Rules of a zone, not of a Qubes host: state= and emulated= are words. */
+    bool of_zone;
 };
 
 struct policy;
@@ -96,6 +98,8 @@ struct policy_rule_view {
     struct span source, target;
     enum policy_verdict action;
     bool has_redirect;
+    struct span state; /* of the source's zone that the rule wants; or empty */
+    bool emulated;     /* ... of a software TPM too */
 };
 /* i: in the order in which rules are looked at. */
 void policy_rule_at(
@@ -151,11 +155,20 @@ const struct policy_qube *policy_system_find(
 
 /* ---- evaluation ------------------------------------------------------- */
 
+/* What room appraise puts behind the name of a state that a software TPM, or
+ * one of no known maker, proved. */
+#define POLICY_EMULATED  " (emulated)"
+#define POLICY_STATE_MAX 31 /* of a state's name in a rule */
+
 struct policy_request {
     struct span source;           /* who calls, as the zone itself knows it */
     struct span target;           /* as asked for; may be empty */
     struct span service;          /* NAME or NAME+ARG */
     struct span requested_source; /* RemoteVM that source relays; or empty */
+    /* The approved state of the source's zone, as it was appraised: "golden",
+     * "golden (emulated)".  Empty: not known, or not approved; rules that want
+     * a state do not match then. */
+    struct span state;
 };
 
 /* Who said no: the files, the request, a rule, or what allow came upon. */
@@ -208,6 +221,9 @@ struct policy_result {
     char reason[ERR_MSG_MAX]; /* always set, one printable line */
 };
 
+/* Is text this state, of whatever TPM? */
+bool policy_is_state(struct span text, struct span name);
+
 /* Never fails: what cannot be decided is denied. */
 void policy_eval(const struct policy *p, const struct policy_system *s,
         const struct policy_request *request, struct policy_result *ret);
@@ -245,6 +261,7 @@ enum policy_match {
     POLICY_MATCH_SERVICE,
     POLICY_MATCH_ARGUMENT,
     POLICY_MATCH_SOURCE,
+    POLICY_MATCH_STATE,
     POLICY_MATCH_TARGET,
 };
 

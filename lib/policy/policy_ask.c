@@ -135,7 +135,8 @@ static bool collect(struct choice *c)
         if ((rule->service != p->any && rule->service != c->q->service) ||
                 (rule->argument != p->any &&
                         rule->argument != c->q->argument) ||
-                !policy_query_has_source(c->q, rule->source))
+                !policy_query_has_source(c->q, rule->source) ||
+                !policy_query_has_state(c->q, rule))
             continue;
         if (!expand(c, t, !deny)) {
             policy_result_deny(c->r, POLICY_CLASS_POLICY,

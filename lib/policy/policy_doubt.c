@@ -63,7 +63,8 @@ static uint32_t find_stop(const struct policy *p)
     for (i = 0; i < p->n_rules; i++) {
         const struct policy_rule *r = &p->rules[i];
 
-        if (r->service == p->any && r->source == p->any && r->target == p->any)
+        if (r->service == p->any && r->source == p->any &&
+                r->target == p->any && !r->state.ptr)
             break;
     }
     return i;
@@ -86,7 +87,7 @@ static int find_twins(const struct policy *p, uint32_t *twin)
 
             if (seen[o->target].target == g + 1)
                 twin[o->rule] = seen[o->target].rule + 1;
-            else
+            else if (!p->rules[o->rule].state.ptr) /* others come past it */
                 seen[o->target] = (struct policy_order){o->rule, g + 1};
         }
     }

@@ -24,20 +24,23 @@ void policy_result_deny(
 
 /* The first rule of the group that comes before limit and fits the target. */
 static uint32_t first_in_group(const struct policy_query *q,
-        const struct policy_group *g, uint32_t limit)
+        const struct policy_group *g, bool any_state, uint32_t limit)
 {
     const struct policy *p = q->policy;
 
     for (uint32_t i = g->first; i < g->first + g->count; i++) {
         if (p->order[i].rule >= limit)
             break;
-        if (policy_query_has_target(q, p->order[i].target))
+        if (policy_query_has_target(q, p->order[i].target) &&
+                (any_state ||
+                        policy_query_has_state(q, &p->rules[p->order[i].rule])))
             return p->order[i].rule;
     }
     return limit;
 }
 
-static const struct policy_rule *find_rule(const struct policy_query *q)
+static const struct policy_rule *find_rule(
+        const struct policy_query *q, bool any_state)
 {
     const struct policy *p = q->policy;
     const uint32_t keys[][2] = {
@@ -52,7 +55,7 @@ static const struct policy_rule *find_rule(const struct policy_query *q)
                     policy_index_find(p, keys[k][0], keys[k][1], q->sources[s]);
 
             if (g)
-                best = first_in_group(q, g, best);
+                best = first_in_group(q, g, any_state, best);
         }
     }
     return best < p->n_rules ? &p->rules[best] : NULL;
@@ -166,14 +169,36 @@ static void apply(const struct policy_query *q, const struct policy_rule *rule,
     }
 }
 
+/* A rule would have decided, but for the state of the source zone. */
+static void tell_state(const struct policy_query *q,
+        const struct policy_rule *rule, struct policy_result *r)
+{
+    const struct policy_rule *wants = find_rule(q, true);
+    size_t len = strlen(r->reason);
+    char state[POLICY_STATE_MAX + sizeof(POLICY_EMULATED)];
+
+    if (!wants || wants == rule)
+        return;
+    text_format_safe(q->state, state, sizeof(state));
+    (void)snprintf(r->reason + len, sizeof(r->reason) - len,
+            "; %.*s:%u wants state=%.*s, and the state of the source zone is "
+            "%s%s",
+            (int)wants->file.len, wants->file.ptr, wants->line,
+            (int)wants->state.len, wants->state.ptr,
+            q->state.len ? state : "not known",
+            q->emulated ? POLICY_EMULATED : "");
+}
+
 static void decide(const struct policy_query *q, struct policy_result *r)
 {
-    const struct policy_rule *rule = find_rule(q);
+    const struct policy_rule *rule = find_rule(q, false);
 
     if (rule)
         apply(q, rule, r);
     else
         policy_result_deny(r, POLICY_CLASS_POLICY, "no rule matches");
+    if (r->verdict == POLICY_DENY)
+        tell_state(q, rule, r);
 }
 
 void policy_eval(const struct policy *p, const struct policy_system *s,
@@ -227,7 +252,7 @@ void policy_choose(const struct policy *p, const struct policy_system *s,
 
     if (!policy_query_init(&q, p, s, request, ret))
         return;
-    rule = find_rule(&q);
+    rule = find_rule(&q, false);
     decide(&q, ret);
     if (ret->verdict == POLICY_DENY)
         return;
@@ -284,6 +309,8 @@ const char *policy_match_name(enum policy_match m)
         return "source differs";
     case POLICY_MATCH_TARGET:
         return "target differs";
+    case POLICY_MATCH_STATE:
+        return "the state of the source zone differs";
     }
     return "?";
 }
@@ -299,6 +326,8 @@ static enum policy_match match_rule(
         return POLICY_MATCH_ARGUMENT;
     if (!policy_query_has_source(q, rule->source))
         return POLICY_MATCH_SOURCE;
+    if (!policy_query_has_state(q, rule))
+        return POLICY_MATCH_STATE;
     if (!policy_query_has_target(q, rule->target))
         return POLICY_MATCH_TARGET;
     return POLICY_MATCH;

@@ -111,6 +111,8 @@ struct policy_rule {
     struct span text;
     unsigned line;
     enum policy_action action;
+    struct span state; /* of the source's zone; ptr NULL: any */
+    bool emulated;
     bool autostart;
     bool notify;
 };
@@ -135,6 +137,7 @@ struct policy {
     struct policy_order *order; /* by group, then by rule */
     struct policy_group *groups;
     uint32_t n_groups;
+    bool of_zone;       /* rules may want a state */
     const char *broken; /* reason to deny everything; NULL when sound */
 };
 
@@ -181,6 +184,8 @@ struct policy_query {
     uint32_t targets[POLICY_TAGS_MAX + 8];
     size_t n_targets;
     uint64_t target_mask; /* bit word % 64 of each: most rules stop here */
+    struct span state;    /* without POLICY_EMULATED; empty: none */
+    bool emulated;
 };
 
 /* False, with ret denied and its reason set, when the request is no good. */
@@ -189,6 +194,8 @@ bool policy_query_init(struct policy_query *q, const struct policy *p,
         struct policy_result *ret) MUST_CHECK;
 bool policy_query_has_source(const struct policy_query *q, uint32_t word);
 bool policy_query_has_target(const struct policy_query *q, uint32_t word);
+bool policy_query_has_state(
+        const struct policy_query *q, const struct policy_rule *rule);
 /* The template of a plain @dispvm for this source; NULL when it has none. */
 const struct policy_qube *policy_query_dispvm(const struct policy_query *q);
 

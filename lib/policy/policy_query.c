@@ -140,6 +140,30 @@ bool policy_query_has_target(const struct policy_query *q, uint32_t word)
     return false;
 }
 
+/* The state's name, without what is said of the TPM. */
+static struct span name_of_state(struct span text, bool *ret_emulated)
+{
+    size_t n = sizeof(POLICY_EMULATED) - 1;
+
+    *ret_emulated = text.len > n &&
+                    memcmp(text.ptr + text.len - n, POLICY_EMULATED, n) == 0;
+    return *ret_emulated ? SPAN(text.ptr, text.len - n) : text;
+}
+
+bool policy_is_state(struct span text, struct span name)
+{
+    bool emulated;
+
+    return span_eq(name_of_state(text, &emulated), name);
+}
+
+bool policy_query_has_state(
+        const struct policy_query *q, const struct policy_rule *rule)
+{
+    return !rule->state.ptr ||
+           (span_eq(q->state, rule->state) && (!q->emulated || rule->emulated));
+}
+
 /* ---- checks of the request ----------------------------------------------- */
 
 /* For a reason: what was asked for, made safe to show. */
@@ -252,6 +276,7 @@ bool policy_query_init(struct policy_query *q, const struct policy *p,
             !check_target(q, request, ret))
         return false;
     find_words(q, ret);
+    q->state = name_of_state(request->state, &q->emulated);
     return true;
 }
 

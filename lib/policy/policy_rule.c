@@ -17,13 +17,14 @@ static const struct action {
         {"ask", POLICY_ACTION_ASK, ON_ASK},
 };
 
-enum param_kind { PARAM_BOOL, PARAM_USER, PARAM_TOKEN };
+enum param_kind { PARAM_BOOL, PARAM_USER, PARAM_TOKEN, PARAM_STATE };
 
 static const struct param {
     const char *name;
     enum param_kind kind;
     unsigned actions;
     size_t offset; /* in struct policy_rule */
+    bool of_zone;  /* Qubes does not know it, and on its hosts nor do we */
 } params[] = {
         {"target", PARAM_TOKEN, ON_ALLOW | ON_ASK,
                 offsetof(struct policy_rule, redirect)},
@@ -35,6 +36,11 @@ static const struct param {
                 offsetof(struct policy_rule, notify)},
         {"autostart", PARAM_BOOL, ON_ALLOW | ON_ASK,
                 offsetof(struct policy_rule, autostart)},
+        /* Not on deny: whoever hides its state would get past it. */
+        {"state", PARAM_STATE, ON_ALLOW | ON_ASK,
+                offsetof(struct policy_rule, state), .of_zone = true},
+        {"emulated", PARAM_BOOL, ON_ALLOW | ON_ASK,
+                offsetof(struct policy_rule, emulated), .of_zone = true},
 };
 
 static bool is_rpc_text(struct span s, bool plus)
@@ -141,6 +147,15 @@ static int read_bool(const struct param *param, struct span value, bool *ret,
     return 0;
 }
 
+static int read_state(
+        struct policy *p, struct span value, struct span *ret, struct err *err)
+{
+    if (!text_is_name(value, POLICY_STATE_MAX))
+        return err_set(err, ERR_SYNTAX, "'%.*s' cannot be a state's name",
+                (int)value.len, value.ptr);
+    return policy_arena_copy(&p->arena, value, ret) ? 0 : out_of_memory(err);
+}
+
 static int read_value(struct policy *p, struct policy_rule *rule,
         const struct param *param, struct span value, struct err *err)
 {
@@ -154,6 +169,8 @@ static int read_value(struct policy *p, struct policy_rule *rule,
     case PARAM_TOKEN:
         return read_token(
                 p, value, POLICY_PLACE_REDIRECT, param->name, field, err);
+    case PARAM_STATE:
+        return read_state(p, value, field, err);
     }
     return ERR_STATE; /* not reached */
 }
@@ -172,7 +189,8 @@ static int read_param(struct policy *p, struct policy_rule *rule,
     value = SPAN(eq + 1, word.len - name.len - 1);
     for (size_t i = 0; i < ARRAY_LEN(params); i++) {
         if (!span_eq_str(name, params[i].name) ||
-                !(params[i].actions & action->bit))
+                !(params[i].actions & action->bit) ||
+                (params[i].of_zone && !p->of_zone))
             continue;
         if (*seen & 1u << i)
             return err_set(
@@ -198,6 +216,8 @@ static int read_action(struct policy *p, struct policy_rule *rule,
         rule->autostart = true;
         for (size_t k = 1; k < n_words && r == 0; k++)
             r = read_param(p, rule, &actions[i], words[k], &seen, err);
+        if (r == 0 && rule->emulated && !rule->state.ptr)
+            r = err_set(err, ERR_SYNTAX, "emulated= goes with state=");
         return r;
     }
     return err_set(err, ERR_SYNTAX, "'%.*s' is not allow, deny or ask",

@@ -12,7 +12,7 @@ int policy_new_from_bundle(
 {
     struct bundle_iter it = bundle_iter_of(bundle);
     CLEANUP(buf_free_ptr) struct policy_file *list = NULL;
-    struct policy_files files = {0};
+    struct policy_files files = {.of_zone = true};
     struct bundle_file file;
     int r = bundle_check(bundle, err);
 

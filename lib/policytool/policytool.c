@@ -188,6 +188,52 @@ static int find_targets(struct policytool_universe *u, struct err *err)
     return 0;
 }
 
+/* ---- states ----------------------------------------------------------- */
+
+static int add_state(
+        struct policytool_universe *u, struct span name, const char *suffix)
+{
+    struct span text = keep(u, name, span_str(suffix));
+    struct span *grown =
+            reallocarray(u->state, u->n_states + 1, sizeof(*grown));
+
+    if (!grown || !text.ptr)
+        return ERR_MEMORY;
+    u->state = grown;
+    grown[u->n_states++] = text;
+    return 0;
+}
+
+static bool has_state(const struct policytool_universe *u, struct span name)
+{
+    for (size_t i = 0; i < u->n_states; i++) {
+        if (span_eq(u->state[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* All that a rule wants, each of hardware and of a software TPM. */
+static int find_states(struct policytool_universe *u, struct err *err)
+{
+    int r = add_state(u, SPAN_EMPTY, "");
+    struct policy_rule_view v;
+
+    for (size_t p = 0; p < u->n_policies; p++) {
+        size_t n = policy_rule_count(u->policy[p]);
+
+        for (size_t i = 0; i < n && r == 0; i++) {
+            policy_rule_at(u->policy[p], i, &v);
+            if (v.state.len == 0 || has_state(u, v.state))
+                continue;
+            r = add_state(u, v.state, "");
+            if (r == 0)
+                r = add_state(u, v.state, POLICY_EMULATED);
+        }
+    }
+    return r == 0 ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+}
+
 /* Whether a qube runs changes by the hour: what rules say must not. */
 static int wake_all(struct policytool_universe *u,
         const struct policy_system *system, struct err *err)
@@ -228,6 +274,8 @@ int policytool_universe_new(const struct policy *const *policies, size_t n,
     if (r == 0)
         r = find_targets(u, err);
     if (r == 0)
+        r = find_states(u, err);
+    if (r == 0)
         r = policytool_size(u, err);
     if (r == 0)
         *ret = u;
@@ -246,6 +294,7 @@ void policytool_universe_free(struct policytool_universe *u)
     free(u->text);
     free(u->service);
     free(u->target);
+    free(u->state);
     free(u);
 }
 
@@ -265,21 +314,25 @@ int policytool_size(const struct policytool_universe *u, struct err *err)
 {
     uint64_t asks = (uint64_t)u->n_services * u->n_qubes;
 
-    if (asks > POLICYTOOL_ASKS_MAX || asks * u->n_targets > POLICYTOOL_ASKS_MAX)
+    if (asks > POLICYTOOL_ASKS_MAX ||
+            asks * u->n_targets > POLICYTOOL_ASKS_MAX ||
+            asks * u->n_targets * u->n_states > POLICYTOOL_ASKS_MAX)
         return err_set(err, ERR_LIMIT,
-                "%zu services, %zu qubes and %zu targets are more than can be "
-                "gone through",
-                u->n_services, u->n_qubes, u->n_targets);
+                "%zu services, %zu qubes, %zu targets and %zu states are more "
+                "than can be gone through",
+                u->n_services, u->n_qubes, u->n_targets, u->n_states);
     return 0;
 }
 
 void policytool_ask(const struct policytool_universe *u, size_t policy,
-        size_t service, size_t source, size_t target, struct policy_result *ret)
+        size_t service, size_t source, size_t target, size_t state,
+        struct policy_result *ret)
 {
     const struct policy_request request = {
             .source = u->qube[source].name,
             .target = u->target[target],
             .service = u->service[service].text,
+            .state = u->state[state],
     };
 
     policy_eval(u->policy[policy], u->system, &request, ret);

@@ -9,10 +9,12 @@
  * None of them reasons about rules: each asks policy_eval, exhaustively, for
  * every source and every target that can be asked for, and for every service
  * and argument that the policies name, plus one of each that they do not name
- * and that stands for all others.  What is told is therefore what the engine
- * does, for these qubes when all of them run.  That is work: services x sources
- * x targets, at most POLICYTOOL_ASKS_MAX of them, else ERR_LIMIT and nothing is
- * told.
+ * and that stands for all others.  Where rules want a state of the source's
+ * zone (state=), all of it is asked once for each such state, for the same on a
+ * software TPM, and for a zone whose state is not known.  What is told is
+ * therefore what the engine does, for these qubes when all of them run.  That
+ * is work: services x sources x targets x states, at most POLICYTOOL_ASKS_MAX
+ * of them, else ERR_LIMIT and nothing is told.
  *
  * Spans that are shown live as long as the universe.
  */
@@ -60,6 +62,9 @@ void policytool_answer(const struct policy_result *r,
 /* All sources get the one answer before and the other after, to each target. */
 struct policytool_change {
     const struct policytool_service *service;
+    /* That the source's zone is in; "": none that a rule for the service
+     * wants; NULL: whatever it is, for no rule for the service wants one. */
+    const char *state;
     const char *before, *after;
     const struct span *sources;
     size_t n_sources;
@@ -84,6 +89,7 @@ struct policytool_hop {
     const char *asked; /* one target to ask for that leads there */
     const struct policytool_service *service; /* one that leads there */
     size_t n_services;                        /* that lead there */
+    struct span state; /* that the source's zone must have; empty: any */
     struct span zone;  /* the hop leaves the zone; or empty */
     struct span relay; /* the same on a Qubes host; or empty */
 };

@@ -19,6 +19,8 @@ struct diff {
     void (*show)(void *ctx, const struct policytool_change *c);
     void *ctx;
     uint64_t calls;
+    size_t state; /* that is asked about */
+    bool any_state;
     struct kind *kind;
     size_t n_kinds;
     uint32_t *cell; /* kind of each call, by source, then target */
@@ -123,7 +125,7 @@ static int compare_one(struct diff *d, size_t service, size_t source,
 
     *cell = NO_KIND;
     for (size_t i = 0; i < 2; i++)
-        policytool_ask(d->u, i, service, source, target, &r[i]);
+        policytool_ask(d->u, i, service, source, target, d->state, &r[i]);
     if (policytool_is_same(&r[0], &r[1]))
         return 0;
     d->calls++;
@@ -178,6 +180,8 @@ static void show_row(struct diff *d, size_t service, uint32_t kind, size_t at)
 {
     const struct kind *k = &d->kind[kind];
     struct policytool_change c = {.service = &d->u->service[service],
+            .state = d->any_state ? NULL
+                                  : (const char *)d->u->state[d->state].ptr,
             .before = k->before,
             .after = k->after,
             .sources = d->sources,
@@ -250,12 +254,26 @@ static bool has_same_rules(const struct diff *d, size_t service)
     }
 }
 
-static int compare_service(struct diff *d, size_t service, struct err *err)
+/* Does a rule that a call of the service can meet want this state, or any? */
+static bool wants_state(const struct diff *d, size_t service, struct span state)
+{
+    struct span name = d->u->service[service].name;
+    struct policy_rule_view v;
+
+    for (size_t p = 0; p < 2; p++) {
+        size_t i = 0;
+
+        while (next_rule(d->u->policy[p], name, &i, &v)) {
+            if (v.state.len > 0 && policy_is_state(state, v.state))
+                return true;
+        }
+    }
+    return false;
+}
+
+static int compare_in_state(struct diff *d, size_t service, struct err *err)
 {
     int r = 0;
-
-    if (has_same_rules(d, service))
-        return 0;
 
     for (size_t s = 0; s < d->u->n_qubes && r == 0; s++) {
         for (size_t t = 0; t < d->u->n_targets && r == 0; t++)
@@ -264,6 +282,23 @@ static int compare_service(struct diff *d, size_t service, struct err *err)
     if (r == 0)
         show_service(d, service);
     forget_kinds(d);
+    return r;
+}
+
+static int compare_service(struct diff *d, size_t service, struct err *err)
+{
+    int r = 0;
+
+    if (has_same_rules(d, service))
+        return 0;
+    d->any_state = true;
+    for (size_t i = 1; i < d->u->n_states; i++)
+        d->any_state &= !wants_state(d, service, d->u->state[i]);
+    for (size_t i = 0; i < d->u->n_states && r == 0; i++) {
+        d->state = i;
+        if (i == 0 || wants_state(d, service, d->u->state[i]))
+            r = compare_in_state(d, service, err);
+    }
     return r;
 }
 

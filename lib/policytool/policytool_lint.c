@@ -86,6 +86,11 @@ static void look(struct lint *l, const struct policytool_service *service,
             (const char *)service->name.ptr);
 }
 
+/* One of the states in which a call can be made. */
+struct point {
+    size_t service, source, state;
+};
+
 struct walk {
     struct lint *l;
     size_t rule;
@@ -116,12 +121,13 @@ static bool is_made_of_many(const struct lint *l, const struct policy_result *r)
                            r->deny_class == POLICY_CLASS_POLICY));
 }
 
-static void note_parts(struct lint *l, size_t service, size_t source)
+static void note_parts(struct lint *l, const struct point *at)
 {
     const struct policy_request request = {
-            .source = l->u->qube[source].name,
+            .source = l->u->qube[at->source].name,
             .target = l->u->target[0],
-            .service = l->u->service[service].text,
+            .service = l->u->service[at->service].text,
+            .state = l->u->state[at->state],
     };
     struct walk w = {l, 0};
     struct policy_result r;
@@ -134,16 +140,19 @@ static void ask_all(struct lint *l, const struct policytool_service *service,
 {
     struct policy_result r;
 
-    for (size_t s = 0; s < l->u->n_qubes; s++) {
+    for (size_t s = 0; s < l->u->n_qubes * l->u->n_states; s++) {
+        const struct point at = {.service = v,
+                .source = s % l->u->n_qubes,
+                .state = s / l->u->n_qubes};
         bool many = false;
 
         for (size_t t = 0; t < l->u->n_targets; t++) {
-            policytool_ask(l->u, 0, v, s, t, &r);
-            look(l, service, transport, s, &r);
+            policytool_ask(l->u, 0, v, at.source, t, at.state, &r);
+            look(l, service, transport, at.source, &r);
             many |= is_made_of_many(l, &r);
         }
         if (many)
-            note_parts(l, v, s);
+            note_parts(l, &at);
     }
 }
 
@@ -158,16 +167,19 @@ static void ask_unnamed(struct lint *l, struct span name)
         if (span_eq(l->u->service[i].name, name))
             return;
     }
-    for (size_t s = 0; s < l->u->n_qubes; s++) {
+    for (size_t s = 0; s < l->u->n_qubes * l->u->n_states; s++) {
+        size_t source = s % l->u->n_qubes;
+
         for (size_t t = 0; t < l->u->n_targets; t++) {
             const struct policy_request request = {
-                    .source = l->u->qube[s].name,
+                    .source = l->u->qube[source].name,
                     .target = l->u->target[t],
                     .service = name,
+                    .state = l->u->state[s / l->u->n_qubes],
             };
 
             policy_eval(l->u->policy[0], l->u->system, &request, &r);
-            look(l, &service, true, s, &r);
+            look(l, &service, true, source, &r);
         }
     }
 }
@@ -243,14 +255,15 @@ static void find_deciders(
         const struct lint *l, size_t rule, size_t service, struct deciders *ret)
 {
     const struct policytool_universe *u = l->u;
-    size_t n = u->n_qubes * u->n_targets;
+    size_t n = u->n_qubes * u->n_targets * u->n_states;
     struct policy_result r;
 
     for (size_t i = 0; i < n && !ret->more; i++) {
         const struct policy_request request = {
-                .source = u->qube[i / u->n_targets].name,
+                .source = u->qube[i / u->n_targets % u->n_qubes].name,
                 .target = u->target[i % u->n_targets],
                 .service = u->service[service].text,
+                .state = u->state[i / u->n_targets / u->n_qubes],
         };
 
         if (++ret->asks > DECIDERS_ASKS_MAX)

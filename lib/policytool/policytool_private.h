@@ -14,6 +14,8 @@ struct policytool_universe {
     size_t n_qubes;
     struct span *target; /* that can be asked for */
     size_t n_targets;
+    struct span *state; /* of the source's zone; the first is "not known" */
+    size_t n_states;
     char **text; /* what spans point into */
     size_t n_texts;
 };
@@ -21,7 +23,7 @@ struct policytool_universe {
 /* How many questions all of them are; ERR_LIMIT when too many. */
 int policytool_size(const struct policytool_universe *u, struct err *err);
 void policytool_ask(const struct policytool_universe *u, size_t policy,
-        size_t service, size_t source, size_t target,
+        size_t service, size_t source, size_t target, size_t state,
         struct policy_result *ret);
 /* Exactly when policytool_answer says the same. */
 bool policytool_is_same(

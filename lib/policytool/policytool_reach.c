@@ -35,10 +35,16 @@ static bool is_better(const struct node *n, size_t hops, size_t asks)
     return !n->seen || hops < n->hops || (hops == n->hops && asks < n->asks);
 }
 
+/* What was asked. */
+struct question {
+    size_t source, service, target, state;
+};
+
 /* A call from source with service leads to t. */
-static void arrive(struct search *s, size_t source, size_t service,
-        size_t target, const struct policy_target *t, bool ask)
+static void arrive(struct search *s, const struct question *c,
+        const struct policy_target *t, bool ask)
 {
+    size_t source = c->source, service = c->service;
     const struct node *from = &s->node[source];
     struct node *n = &s->node[node_of(s, t)];
     size_t hops = from->hops + 1, asks = from->asks + ask;
@@ -59,26 +65,27 @@ static void arrive(struct search *s, size_t source, size_t service,
                     .target = t->qube->name,
                     .dispvm = t->dispvm,
                     .ask = ask,
-                    .asked = (const char *)s->u->target[target].ptr,
+                    .asked = (const char *)s->u->target[c->target].ptr,
                     .service = &s->u->service[service],
                     .n_services = 1,
+                    .state = s->u->state[c->state],
                     .zone = t->dispvm ? SPAN_EMPTY : t->qube->zone,
                     .relay = t->dispvm ? SPAN_EMPTY : t->qube->relayvm}};
 }
 
-static void call(struct search *s, size_t source, size_t service, size_t target)
+static void call(struct search *s, const struct question *c)
 {
     struct policy_result r;
     struct policy_target t;
     size_t pos = 0;
 
-    policytool_ask(s->u, 0, service, source, target, &r);
+    policytool_ask(s->u, 0, c->service, c->source, c->target, c->state, &r);
     if (r.verdict == POLICY_ALLOW)
-        arrive(s, source, service, target, &r.target, false);
+        arrive(s, c, &r.target, false);
     while (r.verdict == POLICY_ASK &&
             policy_ask_next(&r, s->u->system, &pos, &t)) {
         if (t.qube)
-            arrive(s, source, service, target, &t, true);
+            arrive(s, c, &t, true);
     }
 }
 
@@ -87,8 +94,12 @@ static void expand(struct search *s, size_t source)
     for (size_t v = 0; v < s->u->n_services; v++) {
         if (s->service.len && !span_eq(s->service, s->u->service[v].name))
             continue;
-        for (size_t t = 0; t < s->u->n_targets; t++)
-            call(s, source, v, t);
+        /* Ways that need no state first: they are kept. */
+        for (size_t i = 0; i < s->u->n_states * s->u->n_targets; i++)
+            call(s, &(struct question){.source = source,
+                            .service = v,
+                            .target = i % s->u->n_targets,
+                            .state = i / s->u->n_targets});
     }
 }
 

@@ -118,6 +118,32 @@ is "no line of explain is longer than 60, no word of a rule is lost" \
             { word = $NF }
             END { printf "rules: %d, too long: %d, last word: %s", n, long, last }')"
 
+# Rules that want a state of the source's zone.
+mkdir golden plain
+echo 'qubes.Gpg * work vault allow state=golden' >golden/30-user.policy
+echo 'qubes.Gpg * work vault allow' >plain/30-user.policy
+is "a state that nobody named is not known" \
+    "deny: no rule matches; 30-user.policy:1 wants state=golden, and the state of the source zone is not known rc=1" \
+    "$(policy eval work vault qubes.Gpg --policy golden)"
+is "the state that is wanted" "allow work -> vault: allowed by 30-user.policy:1 rc=0" \
+    "$(policy eval work vault qubes.Gpg --policy golden --state golden)"
+is "the same on a software TPM" 1 \
+    "$(policy eval work vault qubes.Gpg --policy golden --state 'golden (emulated)' | grep -c 'is golden (emulated) rc=1')"
+is "explain says which word differs" 1 \
+    "$(policy explain work vault qubes.Gpg --policy golden --state blue | grep -c "the state of the source zone differs")"
+is "reach says that a state is needed" \
+    "work -> vault, while the source zone is in state golden by qubes.Gpg * rc=0" \
+    "$(policy reach work vault --policy golden)"
+is "diff says in which states it differs" \
+    "qubes.Gpg * allow -> deny, when the source zone is in none of these states from work to vault allow -> deny, when the source zone is in state golden (emulated) from work to vault 2 combinations of source, target and service change rc=1" \
+    "$(policy diff plain golden)"
+is "a rule for a state is of use beside one for all" 0 \
+    "$(printf 'qubes.Gpg * work vault allow state=golden\nqubes.Gpg * work vault deny\n' >golden/30-user.policy
+        policy check golden | grep -c doubt)"
+is "a state on deny is an error" 1 \
+    "$(echo 'qubes.Gpg * work vault deny state=golden' >golden/30-user.policy
+        "$qair" -z zone policy check golden 2>&1 | tr -d "'" | grep -c 'deny takes no state=')"
+
 # A Qubes host: what qubesd says of its qubes, and folders of rules.
 cat >system.json <<'END'
 {"domains": {

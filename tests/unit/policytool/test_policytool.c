@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define ROUNDS     300
+#define ROUNDS     120
 #define ANSWER_MAX 4096
 
 static const char *const services[] = {"a.A", "b.B", "qair.Relay", "c.C"};
@@ -22,6 +22,9 @@ static const char *const targets[] = {"work", "vault", "mail", "far", "tmpl",
         "dom0", "@default", "@dispvm", "@dispvm:tmpl"};
 static const char *const sources[] = {
         "work", "vault", "mail", "far", "tmpl", "dom0"};
+
+static const char *const states[] = {
+        "", "golden", "golden (emulated)", "blue", "blue (emulated)", "other"};
 
 static uint64_t seed = 1;
 
@@ -85,7 +88,9 @@ static void put_rule(struct buf *text)
             "allow target=far", "ask", "ask default_target=vault",
             "ask target=work", "allow user=root", "allow autostart=no",
             "allow target=@dispvm:tmpl", "allow notify=yes", "deny notify=no",
-            "ask autostart=no"};
+            "ask autostart=no", "allow state=golden",
+            "allow state=blue target=vault", "ask state=blue",
+            "allow user=root state=golden emulated=yes"};
     bool any = pick(5) == 0;
     const char *target = ONE(to), *action = ONE(then);
 
@@ -99,7 +104,8 @@ static struct policy *policy_of(const char *rules)
 {
     const struct policy_file file = {
             .name = span_str("30.policy"), .text = span_str(rules)};
-    const struct policy_files files = {.files = &file, .n_files = 1};
+    const struct policy_files files = {
+            .files = &file, .n_files = 1, .of_zone = true};
     struct policy *p = NULL;
     struct err err;
 
@@ -124,13 +130,14 @@ static struct policy *make_policy(void)
     return policy_of((const char *)text.ptr);
 }
 
-static void ask(const struct policy *p, const struct policy_system *s,
+static void ask_in(const struct policy *p, const struct policy_system *s,
         const char *source, const char *target, const char *service,
-        struct policy_result *ret)
+        const char *zone_state, struct policy_result *ret)
 {
     const struct policy_request r = {.source = span_str(source),
             .target = span_str(target),
-            .service = span_str(service)};
+            .service = span_str(service),
+            .state = span_str(zone_state)};
 
     policy_eval(p, s, &r, ret);
 }
@@ -151,7 +158,7 @@ struct told {
     const struct policytool_change *c;
     char before[ANSWER_MAX], after[ANSWER_MAX];
     bool found;
-    const char *service, *argument, *source, *target;
+    const char *service, *argument, *source, *target, *state;
     uint64_t calls;
 };
 
@@ -173,7 +180,8 @@ static void look(void *ctx, const struct policytool_change *c)
     if (!t->service || !span_eq_str(c->service->name, t->service) ||
             !span_eq_str(c->service->argument, t->argument) ||
             !has(c->sources, c->n_sources, t->source) ||
-            !has(c->targets, c->n_targets, t->target))
+            !has(c->targets, c->n_targets, t->target) ||
+            (c->state && strcmp(c->state, t->state) != 0))
         return;
     assert_false(t->found); /* told twice */
     t->found = true;
@@ -200,6 +208,26 @@ static void name_service(const struct policytool_universe *u,
     }
 }
 
+/* The state as diff tells of it: by name when a rule for the service wants
+ * it, or its like of another TPM. */
+static const char *state_told(const struct policy *const *p,
+        const char *service, const char *zone_state)
+{
+    struct policy_rule_view v;
+
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = 0; i < policy_rule_count(p[k]); i++) {
+            policy_rule_at(p[k], i, &v);
+            if (v.state.len > 0 &&
+                    (span_eq_str(v.service, "*") ||
+                            span_eq_str(v.service, service)) &&
+                    policy_is_state(span_str(zone_state), v.state))
+                return zone_state;
+        }
+    }
+    return "";
+}
+
 static void check_call(const struct policytool_universe *u,
         const struct policy *const *p, const struct policy_system *s,
         struct told *t, const char *service, const char *argument)
@@ -210,10 +238,11 @@ static void check_call(const struct policytool_universe *u,
     uint64_t calls;
 
     snprintf(text, sizeof(text), "%s%s", service, argument);
-    ask(p[0], s, t->source, t->target, text, &r);
+    ask_in(p[0], s, t->source, t->target, text, t->state, &r);
     answer(&r, u, before);
-    ask(p[1], s, t->source, t->target, text, &r);
+    ask_in(p[1], s, t->source, t->target, text, t->state, &r);
     answer(&r, u, after);
+    t->state = state_told(p, service, t->state);
     name_service(u, service, argument, t);
     t->found = false;
     t->calls = 0;
@@ -244,6 +273,7 @@ static void test_diff_is_what_the_engine_decides(void **state)
         for (unsigned k = 0; k < 40; k++) {
             t.source = ONE(sources);
             t.target = ONE(targets);
+            t.state = ONE(states);
             check_call(u, both, s, &t, pick(6) ? ONE(services) : "un.Named",
                     pick(4) ? ONE(arguments) : "+unnamed");
         }
@@ -383,10 +413,11 @@ static bool one_hop(const struct policy *p, const struct policy_system *s,
     for (size_t i = 0; i < ARRAY_LEN(named) * ARRAY_LEN(args); i++) {
         snprintf(text, sizeof(text), "%s%s", named[i / ARRAY_LEN(args)],
                 args[i % ARRAY_LEN(args)]);
-        for (size_t k = 0; k < ARRAY_LEN(targets); k++) {
+        for (size_t k = 0; k < ARRAY_LEN(targets) * ARRAY_LEN(states); k++) {
             size_t pos = 0;
 
-            ask(p, s, source, targets[k], text, &r);
+            ask_in(p, s, source, targets[k % ARRAY_LEN(targets)], text,
+                    states[k / ARRAY_LEN(targets)], &r);
             if (r.verdict == POLICY_ALLOW &&
                     span_eq_str(r.target.qube->name, to) &&
                     r.target.dispvm == dispvm)
@@ -519,11 +550,16 @@ static void each_call(void (*f)(void *ctx, const struct policy_request *r,
         const char *name = named[i / ARRAY_LEN(args)];
 
         snprintf(text, sizeof(text), "%s%s", name, args[i % ARRAY_LEN(args)]);
-        for (size_t k = 0; k < ARRAY_LEN(sources) * ARRAY_LEN(targets); k++) {
+        for (size_t k = 0;
+                k < ARRAY_LEN(sources) * ARRAY_LEN(targets) * ARRAY_LEN(states);
+                k++) {
+            size_t pair = k % (ARRAY_LEN(sources) * ARRAY_LEN(targets));
             const struct policy_request r = {
-                    .source = span_str(sources[k / ARRAY_LEN(targets)]),
-                    .target = span_str(targets[k % ARRAY_LEN(targets)]),
-                    .service = span_str(text)};
+                    .source = span_str(sources[pair / ARRAY_LEN(targets)]),
+                    .target = span_str(targets[pair % ARRAY_LEN(targets)]),
+                    .service = span_str(text),
+                    .state = span_str(states[k / ARRAY_LEN(sources) /
+                                             ARRAY_LEN(targets)])};
 
             f(ctx, &r, name);
         }
