@@ -86,6 +86,7 @@ enum crypto_key_type {
     CRYPTO_P256 = 2,
     CRYPTO_RSA = 3,  /* EK certificates and AKs of real TPMs: verify only */
     CRYPTO_P384 = 4, /* EK of swtpm, AMD keys: verify and ECDH only */
+    CRYPTO_P521 = 5, /* devices over SPDM, COSE's ES512: verify only */
 };
 
 struct crypto_pub; /* immutable, heap */
@@ -102,7 +103,8 @@ void crypto_pub_free(struct crypto_pub *k);
 void crypto_pub_free_ptr(struct crypto_pub **k);
 enum crypto_key_type crypto_pub_type(const struct crypto_pub *k);
 unsigned crypto_pub_bits(const struct crypto_pub *k);
-/* Ed25519: 32 bytes.  P-256: 65.  P-384: 97.  Others: ERR_UNSUPPORTED. */
+/* Ed25519: 32 bytes.  P-256: 65.  P-384: 97.  P-521: 133.  RSA:
+ * ERR_UNSUPPORTED. */
 int crypto_pub_raw(const struct crypto_pub *k, uint8_t *ret, size_t cap,
         size_t *ret_len) MUST_CHECK;
 #define CRYPTO_SPKI_MAX 1100

@@ -181,7 +181,7 @@ static bool derive(EVP_PKEY *own, EVP_PKEY *peer, uint8_t *ret, size_t size)
 int crypto_ecdh_ephemeral(const struct crypto_pub *k, uint8_t *ret_x,
         uint8_t *ret_eph_x, uint8_t *ret_eph_y, size_t size)
 {
-    uint8_t point[97];
+    uint8_t point[CRYPTO_RAW_MAX];
     size_t want = 0, len = 0;
     const char *curve = crypto_pub_curve(k->type, &want);
     EVP_PKEY *eph;

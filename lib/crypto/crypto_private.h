@@ -35,6 +35,9 @@ struct crypto_key {
     struct crypto_pub *pub;
 };
 
+/* The longest public key of fixed length: a point of P-521. */
+#define CRYPTO_RAW_MAX 133
+
 /* Fetched once; aborts when OpenSSL lacks it. */
 const EVP_MD *crypto_hash_md(enum crypto_hash alg);
 /*

@@ -33,6 +33,11 @@ static const struct fixed_spki fixed[] = {
                         0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00,
                         0x22, 0x03, 0x62, 0x00},
                 "secp384r1"},
+        {CRYPTO_P521, 521, 133, 25,
+                {0x30, 0x81, 0x9b, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48,
+                        0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04,
+                        0x00, 0x23, 0x03, 0x81, 0x86, 0x00},
+                "secp521r1"},
 };
 
 /* Smaller is broken; larger only costs the verifier. */
@@ -182,7 +187,7 @@ struct crypto_pub *crypto_pub_ec(
         enum crypto_key_type type, struct span x, struct span y)
 {
     const struct fixed_spki *f = fixed_of(type);
-    uint8_t point[97] = {0x04};
+    uint8_t point[CRYPTO_RAW_MAX] = {0x04};
     size_t size;
 
     if (!f || !f->curve)
@@ -278,7 +283,7 @@ struct crypto_pub *crypto_pub_of_key(
         enum crypto_key_type type, const EVP_PKEY *pkey)
 {
     const struct fixed_spki *f = fixed_of(type);
-    uint8_t raw[97];
+    uint8_t raw[CRYPTO_RAW_MAX];
     size_t len = sizeof(raw);
 
     if (f->curve ? EVP_PKEY_get_octet_string_param(pkey,

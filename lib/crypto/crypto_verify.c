@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define ECDSA_COORD_MAX 48
+#define ECDSA_COORD_MAX 66 /* P-521 */
 /* SEQUENCE of two INTEGERs, each with a sign byte. */
 #define ECDSA_DER_MAX (3 + 2 * (3 + ECDSA_COORD_MAX))
 
@@ -66,7 +66,8 @@ static bool belongs(enum crypto_scheme scheme, enum crypto_key_type type)
     case CRYPTO_SIG_ED25519:
         return type == CRYPTO_ED25519;
     case CRYPTO_SIG_ECDSA:
-        return type == CRYPTO_P256 || type == CRYPTO_P384;
+        return type == CRYPTO_P256 || type == CRYPTO_P384 ||
+               type == CRYPTO_P521;
     case CRYPTO_SIG_RSASSA:
     case CRYPTO_SIG_RSAPSS:
     case CRYPTO_SIG_RSAPSS_DIGEST:

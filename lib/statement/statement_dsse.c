@@ -160,6 +160,8 @@ static bool dsse_sig_ok(const struct crypto_pub *key, struct span pae,
         return dsse_ecdsa_ok(key, CRYPTO_SHA256, 32, pae, sig);
     case CRYPTO_P384:
         return dsse_ecdsa_ok(key, CRYPTO_SHA384, 48, pae, sig);
+    case CRYPTO_P521: /* nobody signs statements with it */
+        return false;
     case CRYPTO_RSA:
         return crypto_verify(key, CRYPTO_SIG_RSAPSS, CRYPTO_SHA256, pae, s) ==
                0;

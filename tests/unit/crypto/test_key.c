@@ -595,6 +595,52 @@ static void ephemeral_ecdh_agrees_with_the_owner_of_the_key(void **state)
     }
 }
 
+static void p521_verifies_what_openssl_signs_and_nothing_else(void **state)
+{
+    EVP_PKEY *own = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-521");
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    uint8_t sig[160], rs[132], raw[133], *der = NULL;
+    size_t len = sizeof(sig), raw_len;
+    int der_len = i2d_PUBKEY(own, &der);
+    PUB *k = crypto_pub_from_spki(SPAN(der, (size_t)der_len));
+
+    (void)state;
+    assert_non_null(k);
+    assert_int_equal(crypto_pub_type(k), CRYPTO_P521);
+    assert_true(
+            span_eq(SPAN(k->spki, k->spki_len), SPAN(der, (size_t)der_len)));
+    assert_int_equal(crypto_pub_raw(k, raw, sizeof(raw), &raw_len), 0);
+    PUB *again =
+            crypto_pub_ec(CRYPTO_P521, SPAN(raw + 1, 66), SPAN(raw + 67, 66));
+    assert_true(again && crypto_pub_eq(k, again));
+    raw[1] ^= 1;
+    assert_null(
+            crypto_pub_ec(CRYPTO_P521, SPAN(raw + 1, 66), SPAN(raw + 67, 66)));
+    assert_int_equal(EVP_DigestSignInit(ctx, NULL, EVP_sha512(), NULL, own), 1);
+    assert_int_equal(
+            EVP_DigestSign(ctx, sig, &len, (const uint8_t *)"a", 1), 1);
+    assert_int_equal(crypto_ecdsa_from_der(SPAN(sig, len), rs, 66), 0);
+    assert_int_equal(crypto_verify(k, CRYPTO_SIG_ECDSA, CRYPTO_SHA512,
+                             span_str("a"), SPAN_OF(rs)),
+            0);
+    assert_int_equal(crypto_verify(k, CRYPTO_SIG_ECDSA, CRYPTO_SHA512,
+                             span_str("b"), SPAN_OF(rs)),
+            ERR_MISMATCH);
+    assert_int_equal(crypto_verify(k, CRYPTO_SIG_ECDSA, CRYPTO_SHA512,
+                             span_str("a"), SPAN(rs, 131)),
+            ERR_MISMATCH);
+    for (size_t i = 0; i < sizeof(rs) * 8; i += 5) {
+        rs[i / 8] ^= (uint8_t)(1u << i % 8);
+        assert_int_equal(crypto_verify(k, CRYPTO_SIG_ECDSA, CRYPTO_SHA512,
+                                 span_str("a"), SPAN_OF(rs)),
+                ERR_MISMATCH);
+        rs[i / 8] ^= (uint8_t)(1u << i % 8);
+    }
+    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(own);
+    OPENSSL_free(der);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -617,6 +663,7 @@ int main(void)
             cmocka_unit_test(rsa_from_modulus_is_the_same_key),
             cmocka_unit_test(oaep_opens_with_its_label_only),
             cmocka_unit_test(ephemeral_ecdh_agrees_with_the_owner_of_the_key),
+            cmocka_unit_test(p521_verifies_what_openssl_signs_and_nothing_else),
     };
 
     return cmocka_run_group_tests(tests, make_rsa, free_rsa);
