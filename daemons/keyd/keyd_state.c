@@ -26,8 +26,8 @@ int keyd_state_evidence(struct keyd *k,
     uint8_t pcr[TPM_DIGEST];
     int r;
 
-    r = tpm_quote(k->tpm, &k->ring.ak->file.blob, TPM_PCR_QAIR, binder, &attest,
-            &sig, err);
+    r = tpm_quote(k->tpm, &k->ring.ak->file.blob, 1u << TPM_PCR_QAIR, binder,
+            &attest, &sig, err);
     if (r == 0)
         r = tpm_pcr_read(k->tpm, TPM_PCR_QAIR, pcr, err);
     if (r != 0)
@@ -71,6 +71,7 @@ static int approval_from(struct keyd *k, const struct pack_reference *ref,
     *ret = a;
     ret->tpm.owner = SPAN(ret->owner, len);
     ret->tpm.ref = SPAN_OF(ret->ref);
+    ret->tpm.pcrs = 1u << TPM_PCR_QAIR;
     return 0;
 }
 

@@ -198,34 +198,93 @@ void tpm_close_ptr(struct tpm **t)
 
 /* ---- state ----------------------------------------------------------- */
 
-TPML_PCR_SELECTION tpm_pcr_selection(unsigned pcr)
+TPML_PCR_SELECTION tpm_pcr_selection(uint32_t pcrs)
 {
     TPML_PCR_SELECTION s = {.count = 1};
 
     s.pcrSelections[0].hash = TPM2_ALG_SHA256;
     s.pcrSelections[0].sizeofSelect = 3;
-    s.pcrSelections[0].pcrSelect[pcr / 8] = (BYTE)(1u << (pcr % 8));
+    for (unsigned i = 0; i < 3; i++)
+        s.pcrSelections[0].pcrSelect[i] = (BYTE)(pcrs >> (8 * i));
     return s;
+}
+
+/* Which PCRs of the SHA-256 bank an answer is about; 0 for any other. */
+static uint32_t selected(const TPML_PCR_SELECTION *s)
+{
+    const TPMS_PCR_SELECTION *b = &s->pcrSelections[0];
+    uint32_t pcrs = 0;
+
+    if (s->count != 1 || b->hash != TPM2_ALG_SHA256)
+        return 0;
+    for (unsigned i = 0; i < b->sizeofSelect && i < 4; i++)
+        pcrs |= (uint32_t)b->pcrSelect[i] << (8 * i);
+    return pcrs;
+}
+
+/* The values that an answer has, taken off *pcrs, lowest first. */
+static bool take_values(const TPML_DIGEST *values, uint32_t told,
+        uint32_t *pcrs, uint8_t ret[][TPM_DIGEST], size_t *n)
+{
+    for (uint32_t i = 0; i < values->count; i++) {
+        uint32_t bit = *pcrs & -*pcrs;
+
+        if (bit == 0 || !(told & bit) || values->digests[i].size != TPM_DIGEST)
+            return false;
+        memcpy(ret[(*n)++], values->digests[i].buffer, TPM_DIGEST);
+        *pcrs &= ~bit;
+        told &= ~bit;
+    }
+    return values->count > 0 && told == 0;
+}
+
+/* A TPM answers with as many as fit (Part 3, 22.4). */
+static int pcrs_read_some(struct tpm *t, uint32_t *pcrs,
+        uint8_t ret[][TPM_DIGEST], size_t *n, struct err *err)
+{
+    TPML_PCR_SELECTION want = tpm_pcr_selection(*pcrs);
+    TPML_PCR_SELECTION *told = NULL;
+    TPML_DIGEST *values = NULL;
+    TSS2_RC rc;
+    bool ok;
+
+    rc = Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &want,
+            NULL, &told, &values);
+    if (rc != 0)
+        return tpm_check(rc, "read the PCR", err);
+    ok = take_values(values, selected(told), pcrs, ret, n);
+    Esys_Free(told);
+    Esys_Free(values);
+    return ok ? 0
+              : err_set(err, ERR_TPM,
+                        "the TPM has no PCR %u in its SHA-256 bank",
+                        (unsigned)__builtin_ctz(*pcrs | 1u << 31));
+}
+
+int tpm_pcrs_read(struct tpm *t, uint32_t pcrs,
+        uint8_t ret[static TPM_PCRS][TPM_DIGEST], struct err *err)
+{
+    uint8_t value[TPM_PCRS][TPM_DIGEST];
+    size_t n = 0;
+    int r = 0;
+
+    if (pcrs == 0 || pcrs >> TPM_PCRS)
+        return err_set(err, ERR_USAGE, "no such PCRs");
+    while (r == 0 && pcrs != 0)
+        r = pcrs_read_some(t, &pcrs, value, &n, err);
+    if (r == 0)
+        memcpy(ret, value, n * TPM_DIGEST);
+    return r;
 }
 
 int tpm_pcr_read(struct tpm *t, unsigned pcr, uint8_t ret[static TPM_DIGEST],
         struct err *err)
 {
-    TPML_PCR_SELECTION want = tpm_pcr_selection(pcr);
-    TPML_DIGEST *values = NULL;
-    TSS2_RC rc;
-    int r = 0;
+    uint8_t value[TPM_PCRS][TPM_DIGEST];
+    int r = tpm_pcrs_read(t, 1u << pcr, value, err);
 
-    rc = Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &want,
-            NULL, NULL, &values);
-    if (rc != 0)
-        return tpm_check(rc, "read the PCR", err);
-    if (values->count != 1 || values->digests[0].size != TPM_DIGEST)
-        r = err_set(
-                err, ERR_TPM, "the TPM has no PCR %u in its SHA-256 bank", pcr);
-    else
-        memcpy(ret, values->digests[0].buffer, TPM_DIGEST);
-    Esys_Free(values);
+    if (r == 0)
+        memcpy(ret, value[0], TPM_DIGEST);
     return r;
 }
 

@@ -35,6 +35,7 @@
 
 #define TPM_TIMEOUT_S 60 /* RSA key generation in real chips is slow */
 #define TPM_PCR_QAIR  14 /* docs/architecture.md, section 7 */
+#define TPM_PCRS      24 /* PC Client: 0..23 */
 #define TPM_DIGEST    32
 #define TPM_SIGNATURE 64 /* r||s */
 /* Public area under 300 bytes, private area under 500, for P-256. */
@@ -67,6 +68,13 @@ void tpm_close_ptr(struct tpm **t);
 
 int tpm_pcr_read(struct tpm *t, unsigned pcr, uint8_t ret[static TPM_DIGEST],
         struct err *err) MUST_CHECK;
+/*
+ * Several, ascending, of the SHA-256 bank; ret has TPM_PCRS rooms and the first
+ * so many are filled as pcrs has bits.  More than one command when there are
+ * more than eight: something may be extended between them.
+ */
+int tpm_pcrs_read(struct tpm *t, uint32_t pcrs,
+        uint8_t ret[static TPM_PCRS][TPM_DIGEST], struct err *err) MUST_CHECK;
 int tpm_pcr_extend(struct tpm *t, unsigned pcr,
         const uint8_t digest[static TPM_DIGEST], struct err *err) MUST_CHECK;
 
@@ -102,10 +110,10 @@ int tpm_ek_public(struct tpm *t, enum tpm_ek ek, struct buf *ret,
 int tpm_ak_create(struct tpm *t, struct tpm_blob *ret, struct err *err)
         MUST_CHECK;
 /*
- * A quote of one PCR over binder.  ret_attest gets the TPMS_ATTEST (cap
- * TPM_QUOTE_MAX), ret_sig the TPMT_SIGNATURE.
+ * A quote of PCRs of the SHA-256 bank over binder.  ret_attest gets the
+ * TPMS_ATTEST (cap TPM_QUOTE_MAX), ret_sig the TPMT_SIGNATURE.
  */
-int tpm_quote(struct tpm *t, const struct tpm_blob *ak, unsigned pcr,
+int tpm_quote(struct tpm *t, const struct tpm_blob *ak, uint32_t pcrs,
         const uint8_t binder[static TPM_DIGEST], struct buf *ret_attest,
         struct buf *ret_sig, struct err *err) MUST_CHECK;
 /*
@@ -122,13 +130,14 @@ int tpm_activate(struct tpm *t, const struct tpm_blob *ak, enum tpm_ek ek,
 
 /*
  * The owner's word that a state may open keys: an ECDSA signature over
- * SHA-256(policy || ref), where policy is the PolicyPCR digest of
- * {sha256: 14} in that state (TPM 2.0 Part 3, 23.16).  The TPM checks it;
+ * SHA-256(policy || ref), where policy is the PolicyPCR digest of those PCRs of
+ * the SHA-256 bank in that state (TPM 2.0 Part 3, 23.16).  The TPM checks it;
  * nothing here trusts it.
  */
 struct tpm_approval {
     struct span owner; /* TPMT_PUBLIC, tcg_signer_public */
     struct span ref;   /* policyRef, tcg_policy_ref */
+    uint32_t pcrs;     /* bit i = PCR i */
     uint8_t policy[TPM_DIGEST];
     uint8_t sig[TPM_SIGNATURE];
 };

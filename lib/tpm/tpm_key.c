@@ -251,12 +251,12 @@ static int ak_keep(struct tpm *t, const struct tpm_blob *ak, struct err *err)
     return r;
 }
 
-int tpm_quote(struct tpm *t, const struct tpm_blob *ak, unsigned pcr,
+int tpm_quote(struct tpm *t, const struct tpm_blob *ak, uint32_t pcrs,
         const uint8_t binder[static TPM_DIGEST], struct buf *ret_attest,
         struct buf *ret_sig, struct err *err)
 {
     static const TPMT_SIG_SCHEME of_key = {.scheme = TPM2_ALG_NULL};
-    TPML_PCR_SELECTION pcrs = tpm_pcr_selection(pcr);
+    TPML_PCR_SELECTION want = tpm_pcr_selection(pcrs);
     TPM2B_DATA data = {.size = TPM_DIGEST};
     TPM2B_ATTEST *attest = NULL;
     TPMT_SIGNATURE *sig = NULL;
@@ -267,7 +267,7 @@ int tpm_quote(struct tpm *t, const struct tpm_blob *ak, unsigned pcr,
     if (r != 0)
         return r;
     r = tpm_check(Esys_Quote(t->esys, t->ak.tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                          ESYS_TR_NONE, &data, &of_key, &pcrs, &attest, &sig),
+                          ESYS_TR_NONE, &data, &of_key, &want, &attest, &sig),
             "quote", err);
     if (r != 0)
         tpm_ak_forget(t);

@@ -112,18 +112,18 @@ static int owner_verify(
 static int policy_prove(struct tpm *t, ESYS_TR session,
         const struct tpm_approval *a, struct err *err)
 {
-    TPML_PCR_SELECTION pcrs = tpm_pcr_selection(TPM_PCR_QAIR);
+    TPML_PCR_SELECTION pcrs = tpm_pcr_selection(a->pcrs);
     TPM2B_DIGEST policy = {.size = TPM_DIGEST};
     TPM2B_NONCE ref = {.size = (UINT16)a->ref.len};
     TSS2_RC rc;
 
     memcpy(policy.buffer, a->policy, TPM_DIGEST);
     memcpy(ref.buffer, a->ref.ptr, a->ref.len);
-    /* an empty digest: the TPM takes what the PCR holds */
+    /* an empty digest: the TPM takes what the PCRs hold */
     rc = Esys_PolicyPCR(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE,
             ESYS_TR_NONE, NULL, &pcrs);
     if (rc != 0)
-        return tpm_check(rc, "name the PCR in the policy", err);
+        return tpm_check(rc, "name the PCRs in the policy", err);
     rc = Esys_PolicyAuthorize(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE,
             ESYS_TR_NONE, &policy, &ref, &t->proved.owner, &t->proved.ticket);
     return policy_check(rc, TPM2_RC_VALUE,
@@ -164,7 +164,8 @@ int tpm_approved_session(struct tpm *t, const struct tpm_approval *a,
     ESYS_TR s = ESYS_TR_NONE;
     int r;
 
-    if (a->ref.len > POLICY_REF_MAX || a->ref.len == 0)
+    if (a->ref.len > POLICY_REF_MAX || a->ref.len == 0 || a->pcrs == 0 ||
+            a->pcrs >> TPM_PCRS)
         return err_set(err, ERR_SYNTAX, "malformed approval of a state");
     r = owner_prove(t, a, err);
     if (r == 0)

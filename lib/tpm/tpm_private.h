@@ -69,7 +69,8 @@ int tpm_blob_of(const TPM2B_PUBLIC *pub, const TPM2B_PRIVATE *priv,
 
 int tpm_blob_parse(const struct tpm_blob *blob, TPM2B_PUBLIC *ret_pub,
         TPM2B_PRIVATE *ret_priv, struct err *err) MUST_CHECK;
-TPML_PCR_SELECTION tpm_pcr_selection(unsigned pcr) MUST_CHECK;
+/* Of the SHA-256 bank; bit i = PCR i. */
+TPML_PCR_SELECTION tpm_pcr_selection(uint32_t pcrs) MUST_CHECK;
 
 extern const TPMT_SYM_DEF tpm_aes_cfb;
 /* The same as a storage key's own cipher. */

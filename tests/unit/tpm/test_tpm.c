@@ -83,6 +83,7 @@ static struct tpm_approval approve(const struct crypto_key *k,
 {
     struct tpm_approval a = {
             .ref = span_str(used_ref),
+            .pcrs = 1u << TPM_PCR_QAIR,
             .owner = k == owner ? SPAN_OF(owner_area) : SPAN_OF(stranger_area),
     };
     uint8_t hash[32];
@@ -231,7 +232,7 @@ static void test_false_approvals_open_nothing(void **state)
 
 static void test_malformed_approvals(void **state)
 {
-    struct tpm_approval good = approve_now("qair/server"), bad[5];
+    struct tpm_approval good = approve_now("qair/server"), bad[7];
     uint8_t sig[64], ref[65] = {'x'}, off_curve[AREA],
                      long_area[AREA + 1] = {0};
     struct tpm_blob key;
@@ -246,6 +247,8 @@ static void test_malformed_approvals(void **state)
     bad[3].owner = SPAN_EMPTY;
     memcpy(long_area, owner_area, AREA);
     bad[4].owner = SPAN_OF(long_area);
+    bad[5].pcrs = 0; /* a policy that names no PCR holds in any state */
+    bad[6].pcrs |= 1u << TPM_PCRS;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         REFUSED(ERR_SYNTAX,
                 tpm_key_sign(tpm, &key, &bad[i], digest, sig, &err));
@@ -254,6 +257,115 @@ static void test_malformed_approvals(void **state)
     bad[0] = good;
     bad[0].owner = SPAN_OF(off_curve);
     REFUSED(ERR_DENIED, tpm_key_sign(tpm, &key, &bad[0], digest, sig, &err));
+}
+
+/* ---- several PCRs ---------------------------------------------------- */
+
+static size_t bits(uint32_t pcrs)
+{
+    return (size_t)__builtin_popcount(pcrs);
+}
+
+static struct tcg_selection selection_of(uint32_t pcrs)
+{
+    return (struct tcg_selection){.n = 1, .bank = {{TCG_ALG_SHA256, pcrs}}};
+}
+
+static void test_pcrs_are_read_in_order(void **state)
+{
+    static const uint32_t masks[] = {1, 1u << 23, 0xffffff, 0x5a95,
+            1u << 14 | 1u << 4, 0xff00ff, 0x0001ff};
+    uint8_t all[TPM_PCRS][TPM_DIGEST], some[TPM_PCRS][TPM_DIGEST];
+
+    (void)state;
+    /* 16 and 23 can be extended without a start anew: all are different */
+    for (unsigned i = 0; i < 16; i++) {
+        uint8_t d[TPM_DIGEST] = {(uint8_t)(i + 1)};
+
+        OK(tpm_pcr_extend(tpm, i, d, &err));
+    }
+    for (unsigned i = 0; i < TPM_PCRS; i++)
+        OK(tpm_pcr_read(tpm, i, all[i], &err));
+    for (size_t m = 0; m < ARRAY_LEN(masks); m++) {
+        size_t n = 0;
+
+        memset(some, 0xee, sizeof some);
+        OK(tpm_pcrs_read(tpm, masks[m], some, &err));
+        for (unsigned i = 0; i < TPM_PCRS; i++)
+            if (masks[m] & 1u << i)
+                assert_memory_equal(some[n++], all[i], TPM_DIGEST);
+        if (n < TPM_PCRS)
+            assert_int_equal(some[n][0], 0xee);
+    }
+    REFUSED(ERR_USAGE, tpm_pcrs_read(tpm, 0, some, &err));
+    REFUSED(ERR_USAGE, tpm_pcrs_read(tpm, 1u << 24 | 1, some, &err));
+}
+
+static void test_quote_covers_its_selection(void **state)
+{
+    static const uint32_t masks[] = {1u << 14, 0x5a95, 0xffffff};
+    static const uint8_t binder[32] = {7};
+    uint8_t values[TPM_PCRS][TPM_DIGEST], want[32];
+    struct tpm_blob ak;
+
+    (void)state;
+    OK(tpm_ak_create(tpm, &ak, &err));
+    for (size_t m = 0; m < ARRAY_LEN(masks); m++) {
+        CLEANUP(buf_fini) struct buf attest = BUF_INIT(TPM_QUOTE_MAX);
+        CLEANUP(buf_fini) struct buf sig = BUF_INIT(TPM_QUOTE_MAX);
+        struct tcg_selection sel = selection_of(masks[m]);
+        struct tcg_attest a;
+
+        OK(tpm_quote(tpm, &ak, masks[m], binder, &attest, &sig, &err));
+        OK(tcg_attest(buf_span(&attest), &a, &err));
+        assert_true(tcg_selection_eq(&a.selection, &sel));
+        OK(tpm_pcrs_read(tpm, masks[m], values, &err));
+        crypto_sha256(SPAN(values, bits(masks[m]) * TPM_DIGEST), want);
+        assert_true(span_eq(a.pcr_digest, SPAN_OF(want)));
+    }
+}
+
+/* The owner's word about several PCRs, as they are now. */
+static struct tpm_approval approve_pcrs(uint32_t pcrs)
+{
+    struct tpm_approval a = {.ref = span_str("qair/server"),
+            .owner = SPAN_OF(owner_area),
+            .pcrs = pcrs};
+    struct tcg_selection sel = selection_of(pcrs);
+    uint8_t values[TPM_PCRS][TPM_DIGEST], pcr_digest[32], hash[32];
+
+    OK(tpm_pcrs_read(tpm, pcrs, values, &err));
+    crypto_sha256(SPAN(values, bits(pcrs) * TPM_DIGEST), pcr_digest);
+    OK(tcg_policy_pcr(&sel, pcr_digest, a.policy));
+    crypto_sha256_two(SPAN_OF(a.policy), a.ref, hash);
+    OK(crypto_sign_digest(owner, hash, a.sig));
+    return a;
+}
+
+static void test_each_pcr_of_an_approval_counts(void **state)
+{
+    static const unsigned firmware[] = {0, 4, 7, 9, 11, 14};
+    uint32_t pcrs = 0;
+    struct tpm_blob key;
+    uint8_t sig[64];
+
+    (void)state;
+    key_make(&key);
+    for (size_t i = 0; i < ARRAY_LEN(firmware); i++)
+        pcrs |= 1u << firmware[i];
+    for (size_t i = 0; i < ARRAY_LEN(firmware); i++) {
+        struct tpm_approval a = approve_pcrs(pcrs), fewer = a;
+
+        OK(tpm_key_sign(tpm, &key, &a, digest, sig, &err));
+        /* fewer PCRs than the owner spoke of, with the owner's digest */
+        fewer.pcrs &= ~(1u << firmware[i]);
+        REFUSED(ERR_DENIED, tpm_key_sign(tpm, &key, &fewer, digest, sig, &err));
+        /* one that it does not name may change */
+        OK(tpm_pcr_extend(tpm, 10, digest, &err));
+        OK(tpm_key_sign(tpm, &key, &a, digest, sig, &err));
+        OK(tpm_pcr_extend(tpm, firmware[i], digest, &err));
+        REFUSED(ERR_DENIED, tpm_key_sign(tpm, &key, &a, digest, sig, &err));
+    }
 }
 
 /* ---- sealed data ----------------------------------------------------- */
@@ -463,7 +575,7 @@ static void test_quote_belongs_to_its_binder(void **state)
     (void)state;
     OK(tpm_ak_create(tpm, &ak, &err));
     OK(tpm_ak_create(tpm, &other, &err));
-    OK(tpm_quote(tpm, &ak, TPM_PCR_QAIR, fresh, &attest, &sig, &err));
+    OK(tpm_quote(tpm, &ak, 1u << TPM_PCR_QAIR, fresh, &attest, &sig, &err));
     assert_true(quote_holds(&ak, &attest, &sig, fresh));
     assert_false(quote_holds(&ak, &attest, &sig, replayed));
     assert_false(quote_holds(&other, &attest, &sig, fresh));
@@ -490,7 +602,8 @@ static void test_kept_attestation_key_is_in_nobodys_way(void **state)
         CLEANUP(buf_fini) struct buf qsig = BUF_INIT(TPM_QUOTE_MAX);
         const struct tpm_blob *by = &ak[i / 2 % 2], *not_by = &ak[!(i / 2 % 2)];
 
-        OK(tpm_quote(tpm, by, TPM_PCR_QAIR, binder, &attest, &qsig, &err));
+        OK(tpm_quote(
+                tpm, by, 1u << TPM_PCR_QAIR, binder, &attest, &qsig, &err));
         assert_true(quote_holds(by, &attest, &qsig, binder));
         assert_false(quote_holds(not_by, &attest, &qsig, binder));
         OK(tpm_key_sign(tpm, &key, &a, digest, sig, &err));
@@ -764,6 +877,9 @@ int main(void)
             cmocka_unit_test(test_extended_pcr_closes_key),
             cmocka_unit_test(test_false_approvals_open_nothing),
             cmocka_unit_test(test_malformed_approvals),
+            cmocka_unit_test(test_pcrs_are_read_in_order),
+            cmocka_unit_test(test_quote_covers_its_selection),
+            cmocka_unit_test(test_each_pcr_of_an_approval_counts),
             cmocka_unit_test(test_seal_any_state),
             cmocka_unit_test(test_sealed_to_state),
             cmocka_unit_test(test_seal_bounds),
