@@ -368,6 +368,8 @@ static int write_reference(const struct pack_options *o,
         return err_set(err, ERR_USAGE, "--expires is in the past");
     /* All that can fail comes before the former one is moved. */
     r = pack_reference_from(e, z->name, o->state, issued, o->expires, &f, err);
+    if (r == 0 && o->pcrs)
+        r = pack_reference_select(&f, e, o->pcrs, err);
     if (r == 0)
         r = pack_reference_sign(&f, owner, &file, err);
     if (r == 0)
@@ -413,7 +415,7 @@ static int attest_reference(struct cli *cli, int argc, char **argv)
 {
     unsigned need = PACK_OPT_OWNER_KEY | PACK_OPT_PACK;
     unsigned may = need | PACK_OPT_STATE | PACK_OPT_EXPIRES | PACK_OPT_BINDER |
-                   PACK_OPT_CHANGE;
+                   PACK_OPT_CHANGE | PACK_OPT_PCRS;
     struct pack_options o;
     struct err err = {0};
     int r = pack_options_parse(cli, argc, argv, may, need, 1, &o);
@@ -432,10 +434,13 @@ static const struct cli_verb verbs[] = {
                 attest_verify},
         {"reference",
                 "EVIDENCE --owner-key FILE --pack DIR [--state NAME] "
-                "[--expires TIME] [--binder HEX] [--change ZONEDIR]",
+                "[--expires TIME] [--binder HEX] [--change ZONEDIR] "
+                "[--pcrs LIST]",
                 "approve the state that evidence shows, as 'golden'; prints "
                 "what was measured.  --change: ahead, the state in which "
-                "'zone reload --policy' with the files of ZONEDIR puts it",
+                "'zone reload --policy' with the files of ZONEDIR puts it.  "
+                "--pcrs: what it is bound to; by default all that is quoted "
+                "but PCR 10",
                 attest_reference},
         {0},
 };

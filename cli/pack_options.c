@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pack_options.h"
 
-#include "crypto.h"
+#include "tcg.h"
 
 #include <getopt.h>
 #include <stddef.h>
@@ -28,6 +28,7 @@ static const struct {
                 offsetof(struct pack_options, address)},
         {PACK_OPT_CHANGE, "change", 1, offsetof(struct pack_options, change)},
         {PACK_OPT_EXPIRES, "expires", 1, -1},
+        {PACK_OPT_PCRS, "pcrs", 1, -1},
         {PACK_OPT_BINDER, "binder", 1, -1},
         {PACK_OPT_JSON, "json", 0, -1},
         {PACK_OPT_HARDWARE, "hardware", 0, -1},
@@ -38,6 +39,8 @@ static bool take_other(struct pack_options *o, unsigned bit, const char *arg)
 {
     if (bit == PACK_OPT_EXPIRES)
         return text_parse_time(span_str(arg), &o->expires) && o->expires;
+    if (bit == PACK_OPT_PCRS)
+        return text_parse_bits(span_str(arg), TCG_PCRS, &o->pcrs);
     if (bit == PACK_OPT_BINDER)
         return o->has_binder = text_parse_hex(
                        span_str(arg), o->binder, sizeof(o->binder));

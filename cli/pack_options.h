@@ -20,12 +20,14 @@ enum pack_option {
     PACK_OPT_HARDWARE = 1 << 11, /* --hardware */
     PACK_OPT_REPLACE = 1 << 12,  /* --replace */
     PACK_OPT_CHANGE = 1 << 13,   /* --change ZONEDIR */
+    PACK_OPT_PCRS = 1 << 14,     /* --pcrs LIST */
 };
 
 struct pack_options {
     const char *pack, *owner, *owner_key, *challenge, *output, *ca, *state,
             *address, *change;
     uint64_t expires;   /* 0: never */
+    uint32_t pcrs;      /* 0: not given */
     uint8_t binder[32]; /* as given, else SHA-256("qair-reference-1") */
     bool has_binder, json, hardware, replace;
     const char *arg[2];

@@ -49,8 +49,10 @@ struct keyd_approval {
 
 struct keyd_state {
     bool approved;
-    bool measured; /* pcr and clock are what was last appraised */
-    uint8_t pcr[TPM_DIGEST];
+    bool measured; /* what follows, to clock, is what was last appraised */
+    uint8_t pcr[TPM_DIGEST];    /* the zone's own */
+    uint32_t watched;           /* PCRs that values is about */
+    uint8_t values[TPM_DIGEST]; /* of all of them, hashed */
     struct tpm_clock clock;
     uint64_t since; /* when it was last appraised */
     char name[APPRAISE_STATE_MAX];

@@ -14,28 +14,61 @@
 
 /* ---- evidence -------------------------------------------------------- */
 
+/*
+ * A kernel that measures what runs extends a PCR at any time, also between the
+ * two commands: values that are not the quoted ones are read once more.
+ */
+#define QUOTE_TRIES 16
+
+static int quote(struct keyd *k, const uint8_t binder[static TPM_DIGEST],
+        struct buf *ret_attest, struct buf *ret_sig,
+        uint8_t value[static TPM_PCRS][TPM_DIGEST], struct tcg_values *ret,
+        struct err *err)
+{
+    uint8_t digest[TPM_DIGEST];
+    struct tcg_attest a;
+    int r = 0;
+
+    ret->n = (size_t)__builtin_popcount(k->conf->pcrs);
+    for (size_t i = 0; i < ret->n; i++)
+        ret->value[i] = SPAN(value[i], TPM_DIGEST);
+    for (int i = 0; i < QUOTE_TRIES && r == 0; i++) {
+        buf_reset(ret_attest);
+        buf_reset(ret_sig);
+        r = tpm_pcrs_read(k->tpm, k->conf->pcrs, value, err);
+        if (r == 0)
+            r = tpm_quote(k->tpm, &k->ring.ak->file.blob, k->conf->pcrs, binder,
+                    ret_attest, ret_sig, err);
+        if (r == 0)
+            r = tcg_attest(buf_span(ret_attest), &a, err);
+        if (r == 0)
+            r = tcg_pcr_digest(ret, CRYPTO_SHA256, digest);
+        if (r == 0 && span_eq(a.pcr_digest, SPAN_OF(digest)))
+            return 0;
+    }
+    return r ? r
+             : err_set(err, ERR_STATE,
+                       "the PCRs change faster than they can be quoted");
+}
+
 int keyd_state_evidence(struct keyd *k,
         const uint8_t binder[static CRYPTO_SHA256_SIZE], struct buf *ret,
         struct err *err)
 {
     CLEANUP(buf_fini) struct buf attest = BUF_INIT(TPM_QUOTE_MAX);
     CLEANUP(buf_fini) struct buf sig = BUF_INIT(TPM_QUOTE_MAX);
-    struct evidence e = {.log = SPAN_EMPTY};
     struct bundle_iter events = bundle_iter_of(role_bundle(k->role, "events"));
+    struct evidence e = {.log = SPAN_EMPTY};
+    uint8_t value[TPM_PCRS][TPM_DIGEST];
     struct bundle_file log;
-    uint8_t pcr[TPM_DIGEST];
     int r;
 
-    r = tpm_quote(k->tpm, &k->ring.ak->file.blob, 1u << TPM_PCR_QAIR, binder,
-            &attest, &sig, err);
-    if (r == 0)
-        r = tpm_pcr_read(k->tpm, TPM_PCR_QAIR, pcr, err);
+    r = quote(k, binder, &attest, &sig, value, &e.values, err);
     if (r != 0)
         return r;
     e.attest = buf_span(&attest);
     e.signature = buf_span(&sig);
     e.ak = tpm_blob_public(&k->ring.ak->file.blob);
-    e.values = (struct tcg_values){.n = 1, .value = {SPAN_OF(pcr)}};
     if (bundle_next(&events, &log)) /* the one file */
         e.log = log.content;
     return evidence_format(&e, ret, err);
@@ -62,6 +95,10 @@ static int approval_from(struct keyd *k, const struct pack_reference *ref,
     size_t len;
     int r;
 
+    if (ref->selection.n != 1 || ref->selection.bank[0].alg != TCG_ALG_SHA256)
+        return err_set(err, ERR_UNSUPPORTED,
+                "keys can be bound to PCRs of the SHA-256 bank alone");
+
     r = tcg_signer_public(k->owner, a.owner, sizeof a.owner, &len);
     if (r != 0)
         return err_set(err, r, "the owner's key is not P-256");
@@ -71,7 +108,7 @@ static int approval_from(struct keyd *k, const struct pack_reference *ref,
     *ret = a;
     ret->tpm.owner = SPAN(ret->owner, len);
     ret->tpm.ref = SPAN_OF(ret->ref);
-    ret->tpm.pcrs = 1u << TPM_PCR_QAIR;
+    ret->tpm.pcrs = ref->selection.bank[0].pcrs;
     return 0;
 }
 
@@ -176,22 +213,47 @@ static int state_appraise(struct keyd *k, struct err *err)
     return r;
 }
 
-/* What was measured when the state was appraised; later looks compare. */
-static int state_measure(struct keyd *k, uint8_t pcr[static TPM_DIGEST],
-        struct tpm_clock *clock, struct err *err)
+/*
+ * What the zone quotes, but for the PCR that a running system goes on with;
+ * and whatever the owner's word names.
+ */
+static uint32_t state_watched(const struct keyd *k)
 {
-    int r;
+    const struct pack_reference *ref =
+            k->pack ? pack_reference(k->pack, k->zone_name, role_now()) : NULL;
+    uint32_t pcrs = k->conf->pcrs & ~(1u << PACK_PCR_RUNNING);
 
-    r = tpm_pcr_read(k->tpm, TPM_PCR_QAIR, pcr, err);
-    return r ? r : tpm_clock(k->tpm, clock, err);
+    if (ref && ref->selection.n == 1)
+        pcrs |= ref->selection.bank[0].pcrs;
+    return pcrs;
 }
 
-static bool state_same(const struct keyd_state *s,
-        const uint8_t pcr[static TPM_DIGEST], const struct tpm_clock *clock)
+/* What was measured when the state was appraised; later looks compare. */
+static int state_measure(
+        struct keyd *k, struct keyd_state *ret, struct err *err)
 {
-    return s->measured && memcmp(s->pcr, pcr, TPM_DIGEST) == 0 &&
-           s->clock.resets == clock->resets &&
-           s->clock.restarts == clock->restarts;
+    uint8_t value[TPM_PCRS][TPM_DIGEST];
+    uint32_t pcrs = state_watched(k);
+    uint32_t before = pcrs & ((1u << TPM_PCR_QAIR) - 1);
+    size_t n = (size_t)__builtin_popcount(pcrs);
+    int r = tpm_pcrs_read(k->tpm, pcrs, value, err);
+
+    if (r == 0)
+        r = tpm_clock(k->tpm, &ret->clock, err);
+    if (r != 0)
+        return r;
+    ret->watched = pcrs;
+    memcpy(ret->pcr, value[__builtin_popcount(before)], TPM_DIGEST);
+    crypto_sha256(SPAN(value, n * TPM_DIGEST), ret->values);
+    return 0;
+}
+
+static bool state_same(const struct keyd_state *a, const struct keyd_state *b)
+{
+    return a->watched == b->watched &&
+           memcmp(a->values, b->values, TPM_DIGEST) == 0 &&
+           a->clock.resets == b->clock.resets &&
+           a->clock.restarts == b->clock.restarts;
 }
 
 static int state_open(struct keyd *k, struct err *err)
@@ -199,7 +261,7 @@ static int state_open(struct keyd *k, struct err *err)
     struct keyd_state *s = &k->state;
     int r;
 
-    r = state_measure(k, s->pcr, &s->clock, err);
+    r = state_measure(k, s, err);
     if (r != 0)
         return r;
     s->measured = true;
@@ -246,16 +308,15 @@ static bool state_is_stale(const struct keyd_state *s)
 bool keyd_state_check(struct keyd *k)
 {
     struct keyd_state *s = &k->state;
-    uint8_t pcr[TPM_DIGEST];
-    struct tpm_clock clock;
+    struct keyd_state now;
     struct err err = {.msg = ""};
 
-    if (state_measure(k, pcr, &clock, &err) != 0) {
+    if (state_measure(k, &now, &err) != 0) {
         s->measured = false;
         if (s->approved)
             role_log(k->role, "keys are closed: %s", err.msg);
         state_close(k, err.msg);
-    } else if (!state_same(s, pcr, &clock) || state_is_stale(s)) {
+    } else if (!s->measured || !state_same(s, &now) || state_is_stale(s)) {
         state_evaluate(k);
     }
     keyd_state_tell_netd(k);

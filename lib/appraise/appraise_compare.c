@@ -120,7 +120,7 @@ void appraise_compare(const struct evidence *e,
         appraise_add(a, APPRAISE_LOG, SPAN_EMPTY, "", "no memory to compare");
         return;
     }
-    if (!tcg_selection_eq(&e->quote.selection, &ref->selection)) {
+    if (!tcg_selection_covers(&e->quote.selection, &ref->selection)) {
         tcg_format_selection(&ref->selection, want);
         tcg_format_selection(&e->quote.selection, got);
         appraise_add(a, APPRAISE_SELECTION, SPAN_EMPTY, want, got);

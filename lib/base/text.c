@@ -150,6 +150,28 @@ bool text_parse_u64(struct span text, uint64_t *ret)
     return true;
 }
 
+bool text_parse_bits(struct span text, unsigned n, uint32_t *ret)
+{
+    uint32_t bits = 0;
+    uint64_t v;
+
+    for (;;) {
+        const uint8_t *comma =
+                text.len ? memchr(text.ptr, ',', text.len) : NULL;
+        size_t len = comma ? (size_t)(comma - text.ptr) : text.len;
+
+        if (!text_parse_u64(SPAN(text.ptr, len), &v) || v >= n || v >= 32 ||
+                bits >> v)
+            return false;
+        bits |= 1u << v;
+        if (!comma)
+            break;
+        text = SPAN(comma + 1, text.len - len - 1);
+    }
+    *ret = bits;
+    return true;
+}
+
 /* Days since 1970-01-01 of a civil date and back (proleptic Gregorian). */
 static int64_t days_from_civil(int64_t y, unsigned m, unsigned d)
 {

@@ -51,6 +51,10 @@ struct conf_peer {
     struct conf_addr addr;
 };
 
+/* What a zone measures itself into, and what it quotes unless told more. */
+#define CONF_PCR_ZONE 14
+#define CONF_PCRS     24
+
 enum conf_tpm { CONF_TPM_SWTPM, CONF_TPM_DEVICE };
 
 struct conf_zone {
@@ -60,6 +64,7 @@ struct conf_zone {
     uint32_t uid_base; /* roles run as uid_base + enum msg_role */
     enum conf_tpm tpm;
     char tpm_path[CONF_PATH_MAX]; /* "/dev/tpmrm0", empty for swtpm */
+    uint32_t pcrs; /* of the SHA-256 bank, quoted; bit i = PCR i */
     uint8_t owner[CONF_SPKI_MAX]; /* SPKI DER of the owner's P-256 key */
     size_t owner_len;             /* 0: not set yet */
     uint32_t reattest_s;

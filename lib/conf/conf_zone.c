@@ -162,6 +162,32 @@ static int set_tpm(
     return conf_set_path(z->tpm_path, sizeof(z->tpm_path), value, err);
 }
 
+/* 16 and 23 are reset by whoever likes (PC Client Platform TPM Profile). */
+#define PCRS_RESETTABLE (1u << 16 | 1u << 23)
+
+static int set_pcrs(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    struct conf_zone *z = ctx;
+    uint32_t pcrs;
+
+    (void)rest;
+    if (!text_parse_bits(value, CONF_PCRS, &pcrs))
+        return err_set(err, ERR_SYNTAX,
+                "not PCRs: numbers below %d, ascending, with commas: "
+                "0,2,4,7,9,11,14",
+                CONF_PCRS);
+    if (!(pcrs & 1u << CONF_PCR_ZONE))
+        return err_set(err, ERR_SYNTAX,
+                "PCR %d, which has the zone's own files, must be among them",
+                CONF_PCR_ZONE);
+    if (pcrs & PCRS_RESETTABLE)
+        return err_set(err, ERR_SYNTAX,
+                "any program can reset PCR 16 and PCR 23: they prove nothing");
+    z->pcrs = pcrs;
+    return 0;
+}
+
 static int set_owner(
         void *ctx, struct span rest, struct span value, struct err *err)
 {
@@ -219,6 +245,7 @@ static const struct conf_key zone_keys[] = {
         {"listen", false, set_listen},
         {"uid-base", false, set_uid_base},
         {"tpm", false, set_tpm},
+        {"pcrs", false, set_pcrs},
         {"owner", false, set_owner},
         {"reattest-interval", false, set_reattest},
         {"programs", false, set_programs},
@@ -234,6 +261,7 @@ int conf_zone_parse(struct span text, struct conf_zone *ret, struct err *err)
     ret->uid_base = CONF_UID_BASE_DEF;
     ret->reattest_s = CONF_REATTEST_DEF;
     ret->tpm = CONF_TPM_SWTPM;
+    ret->pcrs = 1u << CONF_PCR_ZONE;
     rc = conf_parse(
             text, "zone.conf", zone_keys, ARRAY_LEN(zone_keys), ret, err);
     if (rc < 0)

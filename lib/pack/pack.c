@@ -351,8 +351,31 @@ const struct pack_reference *pack_reference(
     return latest(p, zone, plus(unix_s, PACK_SKEW_S));
 }
 
+/* Each value that the reference has, among those. */
+static bool is_true_of(const struct pack_reference *r,
+        const struct tcg_selection *s, const struct tcg_values *v)
+{
+    size_t at = 0;
+    struct span is;
+
+    for (size_t i = 0; i < r->selection.n; i++) {
+        const struct tcg_bank *b = &r->selection.bank[i];
+
+        for (unsigned p = 0; p < TCG_PCRS; p++) {
+            if (!(b->pcrs >> p & 1))
+                continue;
+            if (!tcg_value(s, v, b->alg, p, &is) ||
+                    !span_eq(is, SPAN(r->value[at].bytes, r->value[at].len)))
+                return false;
+            at++;
+        }
+    }
+    return true;
+}
+
 const struct pack_reference *pack_reference_then(const struct pack *p,
-        struct span zone, uint64_t unix_s, struct span pcr_digest)
+        struct span zone, uint64_t unix_s, const struct tcg_selection *s,
+        const struct tcg_values *v)
 {
     const struct pack_reference *certain =
             latest(p, zone, unix_s < PACK_SKEW_S ? 0 : unix_s - PACK_SKEW_S);
@@ -362,8 +385,8 @@ const struct pack_reference *pack_reference_then(const struct pack *p,
 
         if (span_eq_str(zone, r->zone) &&
                 r->issued <= plus(unix_s, PACK_SKEW_S) &&
-                (!certain || r->issued >= certain->issued) &&
-                span_eq(SPAN_OF(r->pcr_digest), pcr_digest))
+                (!certain || r->issued >= certain->issued) && v &&
+                is_true_of(r, s, v))
             return r;
     }
     return pack_reference(p, zone, unix_s);

@@ -120,11 +120,12 @@ const struct pack_reference *pack_reference(
         const struct pack *p, struct span zone, uint64_t unix_s);
 /*
  * The same for something of the past, such as a receipt: of the references
- * that may have been in force then, given the skew, the one with this PCR
- * digest, else what pack_reference says.
+ * that may have been in force then, given the skew, the one that is true of
+ * these PCR values, else what pack_reference says.  v NULL: none is.
  */
 const struct pack_reference *pack_reference_then(const struct pack *p,
-        struct span zone, uint64_t unix_s, struct span pcr_digest);
+        struct span zone, uint64_t unix_s, const struct tcg_selection *s,
+        const struct tcg_values *v);
 /* Neither revoked nor outside since..until. */
 bool pack_zone_valid(const struct pack_zone *z, uint64_t unix_s);
 bool pack_key_valid(const struct pack_key *k, uint64_t unix_s);
@@ -143,11 +144,18 @@ int pack_reference_sign(struct pack_reference *r,
 /*
  * Zone, state, times, selection, values and events from evidence whose quote
  * and log have been appraised as genuine; r->event is freed with
- * pack_reference_fini.
+ * pack_reference_fini.  Of the quoted PCRs all are selected but PCR 10: a
+ * running system goes on measuring into it, so that no key could be bound to
+ * it.  pack_reference_select chooses others.
  */
 int pack_reference_from(const struct evidence *e, const char *zone,
         const char *state, uint64_t issued, uint64_t expires,
         struct pack_reference *ret, struct err *err) MUST_CHECK;
+#define PACK_PCR_RUNNING 10
+/* Those of the SHA-256 bank and no others; ERR_MISMATCH: not all are quoted,
+ * or the zone's own is not among them. */
+int pack_reference_select(struct pack_reference *r, const struct evidence *e,
+        uint32_t pcrs, struct err *err) MUST_CHECK;
 void pack_reference_fini(struct pack_reference *r);
 
 #endif

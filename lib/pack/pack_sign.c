@@ -165,19 +165,57 @@ int pack_reference_sign(struct pack_reference *f,
 
 /* ---- a reference from evidence --------------------------------------- */
 
-static int take_values(
-        const struct evidence *e, struct pack_reference *f, struct err *err)
+/* Those of the selection, which the quote covers. */
+static int take_values(const struct evidence *e, const struct tcg_selection *s,
+        struct pack_reference *f, struct err *err)
 {
-    if (e->values.n > ARRAY_LEN(f->value))
+    struct span v;
+    size_t n = 0;
+
+    if (tcg_selection_count(s) > ARRAY_LEN(f->value))
         return err_set(err, ERR_LIMIT, "evidence quotes more than %zu PCRs",
                 ARRAY_LEN(f->value));
-    f->selection = e->quote.selection;
-    f->n_values = e->values.n;
-    for (size_t i = 0; i < f->n_values; i++) {
-        f->value[i].len = e->values.value[i].len;
-        memcpy(f->value[i].bytes, e->values.value[i].ptr, f->value[i].len);
+    if (!tcg_selection_covers(&e->quote.selection, s))
+        return err_set(
+                err, ERR_MISMATCH, "evidence does not quote all of them");
+    for (size_t i = 0; i < s->n; i++) {
+        for (unsigned p = 0; p < TCG_PCRS; p++) {
+            if (!(s->bank[i].pcrs >> p & 1) ||
+                    !tcg_value(&e->quote.selection, &e->values, s->bank[i].alg,
+                            p, &v))
+                continue;
+            f->value[n].len = v.len;
+            memcpy(f->value[n++].bytes, v.ptr, v.len);
+        }
     }
+    f->selection = *s;
+    f->n_values = n;
     return 0;
+}
+
+static struct tcg_selection all_that_last(const struct evidence *e)
+{
+    struct tcg_selection s = {.n = 0};
+
+    for (size_t i = 0; i < e->quote.selection.n; i++) {
+        struct tcg_bank b = e->quote.selection.bank[i];
+
+        b.pcrs &= ~(1u << PACK_PCR_RUNNING);
+        if (b.pcrs)
+            s.bank[s.n++] = b;
+    }
+    return s;
+}
+
+int pack_reference_select(struct pack_reference *r, const struct evidence *e,
+        uint32_t pcrs, struct err *err)
+{
+    struct tcg_selection s = {.n = 1, .bank = {{TCG_ALG_SHA256, pcrs}}};
+
+    if (!(pcrs >> EVIDENCE_ZONE_PCR & 1))
+        return err_set(err, ERR_MISMATCH, "PCR %d is not among them",
+                EVIDENCE_ZONE_PCR);
+    return take_values(e, &s, r, err);
 }
 
 static int take_events(
@@ -211,6 +249,7 @@ int pack_reference_from(const struct evidence *e, const char *zone,
         struct pack_reference *ret, struct err *err)
 {
     struct pack_reference f = {.issued = issued, .expires = expires};
+    struct tcg_selection s = all_that_last(e);
     int r;
 
     if (!text_is_name(span_str(zone), LIMIT_ZONE_NAME_MAX) ||
@@ -220,7 +259,7 @@ int pack_reference_from(const struct evidence *e, const char *zone,
                 PACK_STATE_MAX);
     (void)snprintf(f.zone, sizeof(f.zone), "%s", zone);
     (void)snprintf(f.state, sizeof(f.state), "%s", state);
-    r = take_values(e, &f, err);
+    r = take_values(e, &s, &f, err);
     if (r == 0)
         r = take_events(e, &f, err);
     if (r == 0)

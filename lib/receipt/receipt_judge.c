@@ -308,13 +308,11 @@ static enum receipt_result explain_appraisal(
 /* Approved since or not: what counts is the state of the day. */
 static const struct pack_reference *reference_then(const struct judge *j)
 {
-    struct span pcr_digest = SPAN_EMPTY;
     struct evidence e;
+    bool is = evidence_parse(j->r.evidence, &e, NULL) == 0;
 
-    if (evidence_parse(j->r.evidence, &e, NULL) == 0)
-        pcr_digest = e.quote.pcr_digest;
-    return pack_reference_then(
-            j->in->pack, j->sign.zone, j->sign.time, pcr_digest);
+    return pack_reference_then(j->in->pack, j->sign.zone, j->sign.time,
+            is ? &e.quote.selection : NULL, is ? &e.values : NULL);
 }
 
 static enum receipt_result check_evidence(struct judge *j)

@@ -137,6 +137,21 @@ bool tcg_selection_eq(
     return true;
 }
 
+bool tcg_selection_covers(
+        const struct tcg_selection *a, const struct tcg_selection *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        uint32_t pcrs = 0;
+
+        for (size_t j = 0; j < a->n; j++)
+            if (a->bank[j].alg == b->bank[i].alg)
+                pcrs = a->bank[j].pcrs;
+        if (b->bank[i].pcrs & ~pcrs)
+            return false;
+    }
+    return true;
+}
+
 bool tcg_selects(const struct tcg_selection *s, uint16_t alg, unsigned pcr)
 {
     if (pcr >= TCG_PCRS)

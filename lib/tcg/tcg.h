@@ -64,6 +64,9 @@ bool tcg_get_selection(struct wire_reader *r, struct tcg_selection *ret)
 void tcg_put_selection(struct wire_writer *w, const struct tcg_selection *s);
 bool tcg_selection_eq(
         const struct tcg_selection *a, const struct tcg_selection *b);
+/* Does a select all that b selects? */
+bool tcg_selection_covers(
+        const struct tcg_selection *a, const struct tcg_selection *b);
 bool tcg_selects(const struct tcg_selection *s, uint16_t alg, unsigned pcr);
 size_t tcg_selection_count(const struct tcg_selection *s);
 /* "sha256:0,4,7+sha384:14". */

@@ -474,6 +474,60 @@ static void test_expired_approval(void **state)
     assert_true(out.accept);
 }
 
+/* A machine with a boot of its own: the reference binds 4 and 7 as well, and
+ * PCR 10 is quoted for whoever wants to look at it. */
+static void machine_with_firmware(struct pack_reference *ref)
+{
+    server.machine.also = 1u << 4 | 1u << 7 | 1u << 10;
+    for (unsigned p = 0; p < TCG_PCRS; p++)
+        memset(server.machine.other[p], (int)p + 1, 32);
+    ref->selection.bank[0].pcrs = 1u << 4 | 1u << 7 | 1u << 14;
+    ref->value[2] = ref->value[0];
+    memset(ref->value[0].bytes, 5, 32);
+    memset(ref->value[1].bytes, 8, 32);
+    ref->value[1].len = 32;
+    ref->n_values = 3;
+    in.reference = ref;
+}
+
+static void test_firmware_pcrs_are_compared_by_name(void **state)
+{
+    struct pack_reference ref = *in.reference;
+
+    (void)state;
+    machine_with_firmware(&ref);
+    run();
+    assert_true(out.accept);
+    server.machine.other[10][0] ^= 1; /* runs on: nobody's business */
+    run();
+    assert_true(out.accept);
+    server.machine.other[7][31] ^= 1;
+    run();
+    assert_not_approved();
+    assert_int_equal(out.n_findings, 1);
+    assert_int_equal(out.finding[0].reason, APPRAISE_PCR);
+    assert_string_equal(out.finding[0].claim, "PCR 7 of sha256");
+    server.machine.other[4][0] ^= 1;
+    run();
+    assert_int_equal(out.n_findings, 2);
+    assert_string_equal(out.finding[0].claim, "PCR 4 of sha256");
+}
+
+/* The quote leaves out what would show the change. */
+static void test_quote_of_fewer_pcrs_than_approved(void **state)
+{
+    struct pack_reference ref = *in.reference;
+
+    (void)state;
+    machine_with_firmware(&ref);
+    server.machine.also &= ~(1u << 7);
+    run();
+    assert_not_approved();
+    assert_int_equal(out.finding[0].reason, APPRAISE_SELECTION);
+    assert_int_equal(out.finding[1].reason, APPRAISE_PCR);
+    assert_string_equal(out.finding[1].claim, "PCR 7 of sha256");
+}
+
 static void test_reference_of_other_pcrs(void **state)
 {
     struct pack_reference more = *in.reference;
@@ -545,6 +599,8 @@ int main(void)
             T(test_reference_of_another_zone),
             T(test_expired_approval),
             T(test_reference_of_other_pcrs),
+            T(test_firmware_pcrs_are_compared_by_name),
+            T(test_quote_of_fewer_pcrs_than_approved),
             T(test_flipped_bits),
             T(test_every_reason_has_a_name),
     };

@@ -105,6 +105,24 @@ static void decimals_have_no_sign_no_zeros_no_overflow(void **state)
                 v == UINT64_MAX);
 }
 
+static void numbers_as_bits(void **state)
+{
+    static const char *const bad[] = {"", ",", "1,", ",1", "1,,2", "2,1", "1,1",
+            "24", "0,24", "1, 2", " 1", "01", "1;2", "-1", "31", "32", "64"};
+    uint32_t bits = 7;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(text_parse_bits(span_str(bad[i]), 24, &bits));
+    assert_false(text_parse_bits(span_str("32"), 64, &bits));
+    assert_int_equal(bits, 7);
+    assert_true(text_parse_bits(span_str("0"), 24, &bits) && bits == 1);
+    assert_true(
+            text_parse_bits(span_str("0,4,23"), 24, &bits) && bits == 0x800011);
+    assert_true(
+            text_parse_bits(span_str("31"), 32, &bits) && bits == 0x80000000);
+}
+
 static void times_that_do_not_exist_are_refused(void **state)
 {
     static const char *const bad[] = {"", "2026-02-30T00:00:00Z",
@@ -275,6 +293,7 @@ int main(void)
             cmocka_unit_test(url_alphabet_only_where_asked),
             cmocka_unit_test(hex_is_lower_case_and_of_exact_length),
             cmocka_unit_test(decimals_have_no_sign_no_zeros_no_overflow),
+            cmocka_unit_test(numbers_as_bits),
             cmocka_unit_test(times_that_do_not_exist_are_refused),
             cmocka_unit_test(names_stay_in_a_closed_set),
             cmocka_unit_test(utf8_overlong_surrogate_and_nul_are_refused),

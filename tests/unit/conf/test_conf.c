@@ -30,6 +30,7 @@ static void test_zone_with_everything(void **state)
                                 "  listen =  192.0.2.1:7400 \n"
                                 "uid-base = 70000\n"
                                 "tpm = /dev/tpmrm0\n"
+                                "pcrs = 0,2,4,7,9,11,14\n"
                                 "owner = AAEC\n"
                                 "reattest-interval = 30\n"
                                 "programs = /usr/libexec/qair\n"
@@ -45,6 +46,7 @@ static void test_zone_with_everything(void **state)
     assert_int_equal(zone.uid_base, 70000);
     assert_int_equal(zone.tpm, CONF_TPM_DEVICE);
     assert_string_equal(zone.tpm_path, "/dev/tpmrm0");
+    assert_int_equal(zone.pcrs, 0x4a95);
     assert_int_equal(zone.owner_len, 3);
     assert_memory_equal(zone.owner, "\0\1\2", 3);
     assert_int_equal(zone.reattest_s, 30);
@@ -121,6 +123,16 @@ static void test_zone_refusals_name_line_and_key(void **state)
             {"name = a\nowner =", "owner: not base64"},
             {"name = a\nowner = AAE", "owner: not base64"},
             {"name = a\nreattest-interval = 1", "not a number from 5"},
+            {"name = a\npcrs =", "not PCRs"},
+            {"name = a\npcrs = 14,", "not PCRs"},
+            {"name = a\npcrs = 14,4", "not PCRs"},
+            {"name = a\npcrs = 4,4,14", "not PCRs"},
+            {"name = a\npcrs = 4, 14", "not PCRs"},
+            {"name = a\npcrs = 14,24", "not PCRs"},
+            {"name = a\npcrs = sha1:14", "not PCRs"},
+            {"name = a\npcrs = 0,4,7", "PCR 14, which has"},
+            {"name = a\npcrs = 14,16", "can reset"},
+            {"name = a\npcrs = 14,23", "can reset"},
             {"name = a\npeer.b = 192.0.2.1:1\npeer.b = 192.0.2.1:1",
                     "zone.conf:3: peer.b: a second time"},
             {"name = a\npeer.b = 192.0.2.1:0", "zone.conf:2: peer.b: port 0"},

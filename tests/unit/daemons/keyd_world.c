@@ -38,10 +38,10 @@ static void forward(int from, int to)
         _exit(0);
 }
 
-/* TPM2_PCR_Extend(14), SHA-256, with an empty password. */
-static void extend(int tpm)
+/* TPM2_PCR_Extend, SHA-256, with an empty password. */
+static void extend(int tpm, uint8_t pcr)
 {
-    uint8_t cmd[65] = {0x80, 0x02, 0, 0, 0, 65, 0, 0, 0x01, 0x82, 0, 0, 0, 14,
+    uint8_t cmd[65] = {0x80, 0x02, 0, 0, 0, 65, 0, 0, 0x01, 0x82, 0, 0, 0, pcr,
             0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0x0b,
             0x66};
     uint8_t answer[4096];
@@ -63,7 +63,7 @@ _Noreturn static void proxy(int keyd, int tpm, int ctl)
         if (p[1].revents) {
             if (read(ctl, &what, 1) != 1)
                 _exit(0);
-            extend(tpm);
+            extend(tpm, what);
             if (write(ctl, &what, 1) != 1)
                 _exit(0);
         } else if (p[0].revents) {
@@ -93,12 +93,17 @@ static int proxy_start(struct world *w)
     return end[0];
 }
 
-void world_extend(struct world *w)
+void world_extend_pcr(struct world *w, uint8_t pcr)
 {
-    uint8_t what = 'x';
+    uint8_t what = pcr;
 
     assert_int_equal(write(w->proxy_ctl, &what, 1), 1);
     assert_int_equal(read(w->proxy_ctl, &what, 1), 1);
+}
+
+void world_extend(struct world *w)
+{
+    world_extend_pcr(w, TPM_PCR_QAIR);
 }
 
 /* ---- life ------------------------------------------------------------ */
@@ -190,8 +195,9 @@ static void put_conf(struct world *w)
     OK(crypto_pub_spki(crypto_key_pub(w->owner), spki, sizeof spki, &len));
     text_format_b64(SPAN(spki, len), owner);
     snprintf(text, sizeof text,
-            "name = %s\nlisten = 127.0.0.1:7744\ntpm = swtpm\nowner = %s\n",
-            ZONE, owner);
+            "name = %s\nlisten = 127.0.0.1:7744\ntpm = swtpm\nowner = %s\n"
+            "pcrs = %s\n",
+            ZONE, owner, w->pcrs ? w->pcrs : "14");
     f.content = span_str(text);
     driver_bundle(&w->d, "conf", &f, 1);
 }

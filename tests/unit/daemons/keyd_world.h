@@ -23,6 +23,7 @@ struct world {
     char dir[64]; /* of the zone, for qair -z */
     char run[80];
     struct swtpm chip;
+    const char *pcrs; /* of zone.conf; NULL: 14 */
     struct crypto_key *owner;
     struct buf events;
     struct driver d;
@@ -69,6 +70,7 @@ void world_add_key(struct world *w, const char *name, const char *custody,
 
 /* The TPM, while keyd holds it. */
 void world_extend(struct world *w);
+void world_extend_pcr(struct world *w, uint8_t pcr);
 
 /* True and the reason when the next message on fd is a refusal. */
 bool world_refused(int fd, char *ret_reason, size_t cap);

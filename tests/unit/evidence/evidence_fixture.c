@@ -108,7 +108,8 @@ static size_t put_attest(struct machine *m, struct span binder,
         struct span digest, uint8_t *buf, size_t cap)
 {
     struct wire_writer w = wire_writer_of(buf, cap);
-    struct tcg_selection s = {.n = 1, .bank = {{m->bank, 1u << m->pcr_index}}};
+    struct tcg_selection s = {
+            .n = 1, .bank = {{m->bank, 1u << m->pcr_index | m->also}}};
     uint8_t name[34] = {0, TCG_ALG_SHA256};
     struct span done;
 
@@ -151,7 +152,7 @@ static size_t put_signature(
 
 /* By hand: evidence_format would refuse what a liar sends. */
 static void put_blob(struct machine *m, struct span attest, struct span sig,
-        struct span value, struct buf *ret)
+        const struct tcg_values *v, struct buf *ret)
 {
     static uint8_t room[LIMIT_EVIDENCE_MAX + 4096];
     struct wire_writer w = wire_writer_of(room, sizeof(room));
@@ -161,13 +162,14 @@ static void put_blob(struct machine *m, struct span attest, struct span sig,
     wire_put_u16be(&w, EVIDENCE_VERSION);
     wire_put_u16be(&w, log.len ? 2 : 1);
     wire_put_u16be(&w, 1);
-    wire_put_u32be(&w, (uint32_t)(6 + attest.len + sig.len + m->ak_len + 2 + 1 +
-                                  value.len));
+    wire_put_u32be(&w, (uint32_t)(6 + attest.len + sig.len + m->ak_len + 2 +
+                                  v->n * (1 + v->value[0].len)));
     wire_put_vec16be(&w, attest);
     wire_put_vec16be(&w, sig);
     wire_put_vec16be(&w, SPAN(m->ak, m->ak_len));
-    wire_put_u16be(&w, 1);
-    wire_put_vec8(&w, value);
+    wire_put_u16be(&w, (uint16_t)v->n);
+    for (size_t i = 0; i < v->n; i++)
+        wire_put_vec8(&w, v->value[i]);
     if (log.len) {
         wire_put_u16be(&w, 2);
         wire_put_vec32be(&w, log);
@@ -181,14 +183,20 @@ void machine_evidence(
         struct machine *m, const uint8_t binder[static 32], struct buf *ret)
 {
     uint8_t attest[256], sig[128], digest[32];
-    struct span value = SPAN(m->pcr, m->bank == TCG_ALG_SHA1 ? 20 : 32);
+    struct tcg_values v = {.n = 0};
     size_t n_attest, n_sig;
 
-    crypto_sha256(value, digest);
+    for (unsigned p = 0; p < TCG_PCRS; p++) {
+        if (p == m->pcr_index)
+            v.value[v.n++] = SPAN(m->pcr, m->bank == TCG_ALG_SHA1 ? 20 : 32);
+        else if (m->also >> p & 1)
+            v.value[v.n++] = SPAN_OF(m->other[p]);
+    }
+    assert_int_equal(tcg_pcr_digest(&v, CRYPTO_SHA256, digest), 0);
     n_attest = put_attest(
             m, SPAN(binder, 32), SPAN_OF(digest), attest, sizeof(attest));
     n_sig = put_signature(m, SPAN(attest, n_attest), sig, sizeof(sig));
     if (m->other_values)
-        value = SPAN_OF(digest);
-    put_blob(m, SPAN(attest, n_attest), SPAN(sig, n_sig), value, ret);
+        v.value[0] = SPAN_OF(digest);
+    put_blob(m, SPAN(attest, n_attest), SPAN(sig, n_sig), &v, ret);
 }

@@ -15,6 +15,9 @@ struct machine {
     struct tcg_clock clock;
     struct buf log;
     uint8_t pcr[CRYPTO_SHA256_SIZE]; /* PCR 14 */
+    /* PCRs that are quoted besides, of the SHA-256 bank, and their values */
+    uint32_t also;
+    uint8_t other[TCG_PCRS][CRYPTO_SHA256_SIZE];
 
     /* What a liar would change; set by machine_init to what is right. */
     uint16_t attest_type;

@@ -133,12 +133,23 @@ static void test_reference_comes_back_as_signed(void **state)
             0);
 }
 
+/* With the values of a machine that was in that state. */
+static const struct pack_reference *then(
+        struct span zone, uint64_t t, const struct pack_reference *was)
+{
+    struct tcg_values v = {.n = was->n_values};
+
+    for (size_t i = 0; i < v.n; i++)
+        v.value[i] = SPAN(was->value[i].bytes, was->value[i].len);
+    return pack_reference_then(pack, zone, t, &was->selection, &v);
+}
+
 /* A new approval replaces the old one; receipts of before keep theirs. */
 static void test_references_over_time(void **state)
 {
     const struct pack_reference *first, *second;
     uint64_t later = FIXTURE_NOW + 10 * PACK_SKEW_S;
-    struct span z = span_str("server"), digest;
+    struct span z = span_str("server");
 
     (void)state;
     estate_reference_file(&server, FIXTURE_NOW, &file);
@@ -154,16 +165,14 @@ static void test_references_over_time(void **state)
     assert_true(first && second && first != second);
     assert_null(pack_reference(pack, z, FIXTURE_NOW - PACK_SKEW_S - 1));
     assert_null(pack_reference(pack, span_str("thin"), UINT64_MAX));
-    digest = SPAN_OF(first->pcr_digest);
-    assert_ptr_equal(pack_reference_then(pack, z, FIXTURE_NOW, digest), first);
-    assert_ptr_equal(pack_reference_then(pack, z, later + 10, digest), first);
-    assert_ptr_equal(
-            pack_reference_then(pack, z, later + PACK_SKEW_S, digest), second);
-    digest = SPAN_OF(second->pcr_digest);
-    assert_ptr_equal(pack_reference_then(pack, z, later - 10, digest), second);
-    assert_ptr_equal(
-            pack_reference_then(pack, z, later - PACK_SKEW_S - 1, digest),
-            first);
+    assert_ptr_equal(then(z, FIXTURE_NOW, first), first);
+    assert_ptr_equal(then(z, later + 10, first), first);
+    assert_ptr_equal(then(z, later + PACK_SKEW_S, first), second);
+    assert_ptr_equal(then(z, later - 10, second), second);
+    assert_ptr_equal(then(z, later - PACK_SKEW_S - 1, second), first);
+    /* values unknown: what was in force */
+    assert_ptr_equal(pack_reference_then(pack, z, later + 10, NULL, NULL),
+            pack_reference(pack, z, later + 10));
 }
 
 /* ---- what is wrong --------------------------------------------------- */
@@ -312,6 +321,43 @@ static void test_owner_pub_is_not_trusted(void **state)
     assert_ptr_equal(pack_owner(pack), crypto_key_pub(server.owner));
 }
 
+/* A machine with a boot of its own: PCRs 0, 7 and 10 are quoted besides. */
+static void test_reference_selects_what_lasts(void **state)
+{
+    static const uint8_t binder[32];
+    CLEANUP(buf_fini) struct buf blob = BUF_INIT(LIMIT_EVIDENCE_MAX);
+    struct pack_reference r = {0};
+    struct evidence e;
+
+    (void)state;
+    server.machine.also = 1u << 0 | 1u << 7 | 1u << 10;
+    for (unsigned p = 0; p < TCG_PCRS; p++)
+        memset(server.machine.other[p], (int)p + 1, 32);
+    machine_evidence(&server.machine, binder, &blob);
+    assert_int_equal(evidence_parse(buf_span(&blob), &e, NULL), 0);
+    assert_int_equal(pack_reference_from(
+                             &e, "server", "golden", FIXTURE_NOW, 0, &r, NULL),
+            0);
+    assert_int_equal(r.selection.bank[0].pcrs, 1u << 0 | 1u << 7 | 1u << 14);
+    assert_int_equal(r.n_values, 3);
+    assert_int_equal(r.value[1].bytes[0], 8);
+    assert_memory_equal(r.value[2].bytes, server.machine.pcr, 32);
+    assert_int_equal(pack_reference_sign(&r, server.owner, &file, NULL), 0);
+    assert_int_equal(
+            pack_reference_select(&r, &e, 1u << 7 | 1u << 10 | 1u << 14, NULL),
+            0);
+    assert_int_equal(r.n_values, 3);
+    assert_int_equal(r.value[0].bytes[0], 8);
+    assert_int_equal(r.value[1].bytes[0], 11);
+    /* not quoted; not the zone's own: nothing changes */
+    assert_int_equal(pack_reference_select(&r, &e, 1u << 4 | 1u << 14, NULL),
+            ERR_MISMATCH);
+    assert_int_equal(
+            pack_reference_select(&r, &e, 1u << 7, NULL), ERR_MISMATCH);
+    assert_int_equal(r.n_values, 3);
+    pack_reference_fini(&r);
+}
+
 static void test_reference_whose_files_do_not_give_its_pcr(void **state)
 {
     static const uint8_t binder[32];
@@ -357,6 +403,7 @@ int main(void)
             T(test_one_key_under_two_names),
             T(test_two_zones_on_one_machine),
             T(test_owner_pub_is_not_trusted),
+            T(test_reference_selects_what_lasts),
             T(test_reference_whose_files_do_not_give_its_pcr),
     };
 
