@@ -22,6 +22,7 @@
 
 static const struct vectors_kind *const kinds[] = {
         vectors_selftest,
+        vectors_ima,
 };
 
 static struct {
