@@ -146,6 +146,8 @@ static const struct {
         {STATEMENT_KEY, tell_other},
         {STATEMENT_ZONE, tell_other},
         {STATEMENT_REFERENCE, tell_other},
+        {STATEMENT_RULES, tell_other},
+        {STATEMENT_VALUES, tell_other},
         {STATEMENT_OTHER, tell_other},
 };
 

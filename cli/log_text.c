@@ -92,6 +92,8 @@ static void (*const put[STATEMENT_KIND_COUNT])(
         [STATEMENT_ZONE] = put_other,
         [STATEMENT_KEY] = put_other,
         [STATEMENT_REFERENCE] = put_other,
+        [STATEMENT_RULES] = put_other,
+        [STATEMENT_VALUES] = put_other,
 };
 
 uint64_t log_text_time(const struct statement *s)

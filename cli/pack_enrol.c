@@ -8,20 +8,20 @@
 
 #define CA_MAX (1u << 20)
 
-struct claim {
+struct zone_claim {
     struct buf text;
     struct enrol_claim file;
     struct enrol_keys keys;
 };
 
-static void claim_fini(struct claim *c)
+static void claim_fini(struct zone_claim *c)
 {
     enrol_keys_fini(&c->keys);
     enrol_claim_fini(&c->file);
     buf_fini(&c->text);
 }
 
-static int claim_load(const char *path, struct claim *ret, struct err *err)
+static int claim_load(const char *path, struct zone_claim *ret, struct err *err)
 {
     int r;
 
@@ -35,7 +35,7 @@ static int claim_load(const char *path, struct claim *ret, struct err *err)
     return enrol_claim_check(&ret->file, &ret->keys, err);
 }
 
-static int ek_verify(const struct claim *c, const char *ca_path,
+static int ek_verify(const struct zone_claim *c, const char *ca_path,
         struct tcg_ek *ret, struct err *err)
 {
     CLEANUP(buf_fini) struct buf pem = BUF_INIT(CA_MAX);
@@ -61,7 +61,7 @@ static int secret_path(
                              : err_set(err, ERR_LIMIT, "file name is too long");
 }
 
-static int store_challenge(const struct claim *c, const char *out,
+static int store_challenge(const struct zone_claim *c, const char *out,
         const struct tcg_credential *cred,
         const uint8_t secret[static ENROL_SECRET], struct err *err)
 {
@@ -96,7 +96,7 @@ static void print_hex(const char *what, struct span bytes)
     (void)printf("%-12s %s\n", what, hex);
 }
 
-static void print_ek(const struct claim *c, const struct tcg_ek *ek)
+static void print_ek(const struct zone_claim *c, const struct tcg_ek *ek)
 {
     (void)printf("zone         %.*s\ntpm          %s, model %s, version %s%s\n",
             (int)c->file.zone.len, (const char *)c->file.zone.ptr,
@@ -108,7 +108,7 @@ static void print_ek(const struct claim *c, const struct tcg_ek *ek)
 
 static int challenge(const struct pack_options *o, struct err *err)
 {
-    CLEANUP(claim_fini) struct claim c = {0};
+    CLEANUP(claim_fini) struct zone_claim c = {0};
     struct tcg_credential cred;
     struct tcg_ek ek;
     uint8_t secret[ENROL_SECRET], seed[CRYPTO_HASH_MAX];

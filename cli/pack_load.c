@@ -5,7 +5,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-static const char *const folders[] = {"zones", "keys", "references"};
+static const char *const folders[] = {
+        "zones", "keys", "references", "rules", "values"};
 
 int pack_load_owner(const char *path, struct crypto_pub **ret, struct err *err)
 {

@@ -40,6 +40,8 @@ static int make_folders(const char *dir, struct err *err)
             {"pack/zones", 0755},
             {"pack/keys", 0755},
             {"pack/references", 0755},
+            {"pack/rules", 0755},
+            {"pack/values", 0755},
     };
     char path[PACK_STORE_PATH];
     int r = 0;

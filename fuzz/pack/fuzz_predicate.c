@@ -49,6 +49,28 @@ static void check_key(
     pack_key_fini(&k);
 }
 
+/* What is read has the form that its users rely on. */
+static void check_rules(const struct statement *s)
+{
+    struct pack_rules f;
+    struct rules_set set;
+
+    if (s->kind == STATEMENT_RULES &&
+            pack_read_rules(s, span_str("z.json"), &f, NULL) == 0) {
+        if (!f.rules || f.rules->n_lines == 0)
+            abort();
+        pack_rules_fini(&f);
+    }
+    if (s->kind == STATEMENT_VALUES &&
+            pack_read_set(s, span_str("s.json"), &set, NULL) == 0) {
+        for (size_t i = 0; i < set.n; i++) {
+            if (set.value[i].type != set.def->type)
+                abort();
+        }
+        pack_set_fini(&set);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -65,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* File names as short as they come: the names inside must agree. */
     check_zone(payload, &s, span_str("z.json"));
     check_key(payload, &s, span_str("k.json"));
+    check_rules(&s);
     if (pack_read_reference(
                 &s, span_str("z.json"), crypto_key_pub(owner), &f, NULL) == 0)
         abort(); /* nobody can approve without the owner's key */

@@ -42,6 +42,8 @@ static int parse_and_format(
     case STATEMENT_ZONE:
     case STATEMENT_KEY:
     case STATEMENT_REFERENCE:
+    case STATEMENT_RULES:
+    case STATEMENT_VALUES:
     case STATEMENT_KIND_COUNT:
         return 1;
     }

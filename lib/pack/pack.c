@@ -5,14 +5,6 @@
 
 #include <stdlib.h>
 
-struct pack {
-    const struct crypto_pub *owner;
-    size_t n_zones, n_keys, n_references;
-    struct pack_zone *zone;
-    struct pack_key *key;
-    struct pack_reference *reference;
-};
-
 struct pack *pack_new(const struct crypto_pub *owner)
 {
     struct pack *p = calloc(1, sizeof(*p));
@@ -50,6 +42,12 @@ void pack_free(struct pack *p)
         pack_key_fini(&p->key[i]);
     for (size_t i = 0; i < p->n_references; i++)
         pack_reference_fini(&p->reference[i]);
+    for (size_t i = 0; i < p->n_rules; i++)
+        pack_rules_fini(&p->rules[i]);
+    for (size_t i = 0; i < p->n_sets; i++)
+        pack_set_fini(&p->set[i]);
+    free(p->rules);
+    free(p->set);
     free(p->zone);
     free(p->key);
     free(p->reference);
@@ -147,6 +145,57 @@ static int add_reference(struct pack *p, const struct statement *s,
     return r;
 }
 
+static bool has_rules(const struct pack *p, const struct pack_rules *r)
+{
+    for (size_t i = 0; i < p->n_rules; i++) {
+        if (strcmp(p->rules[i].zone, r->zone) == 0 &&
+                p->rules[i].issued == r->issued)
+            return true;
+    }
+    return false;
+}
+
+static int add_rules(struct pack *p, const struct statement *s,
+        struct span name, struct err *err)
+{
+    void *array = p->rules;
+    struct pack_rules *f = grow(&array, p->n_rules, PACK_RULES_MAX, sizeof(*f));
+    int r;
+
+    p->rules = array;
+    if (!f)
+        return err_set(err, ERR_LIMIT, "more than %d rules", PACK_RULES_MAX);
+    r = pack_read_rules(s, name, f, err);
+    if (r == 0 && has_rules(p, f)) {
+        pack_rules_fini(f);
+        return err_set(err, ERR_EXISTS, "these rules are there twice");
+    }
+    p->n_rules += r == 0;
+    return r;
+}
+
+static int add_set(struct pack *p, const struct statement *s, struct span name,
+        struct err *err)
+{
+    void *array = p->set;
+    struct rules_set *f = grow(&array, p->n_sets, PACK_SETS_MAX, sizeof(*f));
+    int r;
+
+    p->set = array;
+    if (!f)
+        return err_set(err, ERR_LIMIT, "more than %d sets", PACK_SETS_MAX);
+    r = pack_read_set(s, name, f, err);
+    for (size_t i = 0; r == 0 && i < p->n_sets; i++) {
+        if (strcmp(p->set[i].name, f->name) == 0) {
+            pack_set_fini(f);
+            return err_set(
+                    err, ERR_EXISTS, "set %s is there twice", p->set[i].name);
+        }
+    }
+    p->n_sets += r == 0;
+    return r;
+}
+
 static const struct kind {
     const char *folder;
     enum statement_kind kind;
@@ -156,6 +205,8 @@ static const struct kind {
         {"zones/", STATEMENT_ZONE, add_zone},
         {"keys/", STATEMENT_KEY, add_key},
         {"references/", STATEMENT_REFERENCE, add_reference},
+        {"rules/", STATEMENT_RULES, add_rules},
+        {"values/", STATEMENT_VALUES, add_set},
 };
 
 static int add_statement(struct pack *p, const struct kind *k, struct span name,
@@ -251,7 +302,7 @@ int pack_check(const struct pack *p, struct err *err)
                     "pack: a reference is of zone %s, which is not there",
                     p->reference[i].zone);
     }
-    return r;
+    return r ? r : pack_check_rules(p, err);
 }
 
 int pack_from_bundle(struct span bundle, const struct crypto_pub *owner,
@@ -269,140 +320,4 @@ int pack_from_bundle(struct span bundle, const struct crypto_pub *owner,
     if (r == 0)
         *ret = TAKE_PTR(p);
     return r;
-}
-
-/* ---- looking up ------------------------------------------------------ */
-
-const struct crypto_pub *pack_owner(const struct pack *p)
-{
-    return p->owner;
-}
-
-size_t pack_zones(const struct pack *p, const struct pack_zone **ret)
-{
-    *ret = p->zone;
-    return p->n_zones;
-}
-
-size_t pack_keys(const struct pack *p, const struct pack_key **ret)
-{
-    *ret = p->key;
-    return p->n_keys;
-}
-
-size_t pack_references(const struct pack *p, const struct pack_reference **ret)
-{
-    *ret = p->reference;
-    return p->n_references;
-}
-
-const struct pack_zone *pack_zone(const struct pack *p, struct span name)
-{
-    for (size_t i = 0; i < p->n_zones; i++) {
-        if (span_eq_str(name, p->zone[i].name))
-            return &p->zone[i];
-    }
-    return NULL;
-}
-
-const struct pack_key *pack_key(const struct pack *p, struct span name)
-{
-    for (size_t i = 0; i < p->n_keys; i++) {
-        if (span_eq_str(name, p->key[i].name))
-            return &p->key[i];
-    }
-    return NULL;
-}
-
-const struct pack_key *pack_key_by_spki(
-        const struct pack *p, const uint8_t sha256[static CRYPTO_SHA256_SIZE])
-{
-    for (size_t i = 0; i < p->n_keys; i++) {
-        if (memcmp(p->key[i].spki_sha256, sha256, CRYPTO_SHA256_SIZE) == 0)
-            return &p->key[i];
-    }
-    return NULL;
-}
-
-/* A time that is out of range is the end of time. */
-static uint64_t plus(uint64_t t, uint64_t n)
-{
-    return t > UINT64_MAX - n ? UINT64_MAX : t + n;
-}
-
-static const struct pack_reference *latest(
-        const struct pack *p, struct span zone, uint64_t by)
-{
-    const struct pack_reference *best = NULL;
-
-    for (size_t i = 0; i < p->n_references; i++) {
-        const struct pack_reference *r = &p->reference[i];
-
-        if (span_eq_str(zone, r->zone) && r->issued <= by &&
-                (!best || r->issued > best->issued))
-            best = r;
-    }
-    return best;
-}
-
-const struct pack_reference *pack_reference(
-        const struct pack *p, struct span zone, uint64_t unix_s)
-{
-    return latest(p, zone, plus(unix_s, PACK_SKEW_S));
-}
-
-/* Each value that the reference has, among those. */
-static bool is_true_of(const struct pack_reference *r,
-        const struct tcg_selection *s, const struct tcg_values *v)
-{
-    size_t at = 0;
-    struct span is;
-
-    for (size_t i = 0; i < r->selection.n; i++) {
-        const struct tcg_bank *b = &r->selection.bank[i];
-
-        for (unsigned p = 0; p < TCG_PCRS; p++) {
-            if (!(b->pcrs >> p & 1))
-                continue;
-            if (!tcg_value(s, v, b->alg, p, &is) ||
-                    !span_eq(is, SPAN(r->value[at].bytes, r->value[at].len)))
-                return false;
-            at++;
-        }
-    }
-    return true;
-}
-
-const struct pack_reference *pack_reference_then(const struct pack *p,
-        struct span zone, uint64_t unix_s, const struct tcg_selection *s,
-        const struct tcg_values *v)
-{
-    const struct pack_reference *certain =
-            latest(p, zone, unix_s < PACK_SKEW_S ? 0 : unix_s - PACK_SKEW_S);
-
-    for (size_t i = 0; i < p->n_references; i++) {
-        const struct pack_reference *r = &p->reference[i];
-
-        if (span_eq_str(zone, r->zone) &&
-                r->issued <= plus(unix_s, PACK_SKEW_S) &&
-                (!certain || r->issued >= certain->issued) && v &&
-                is_true_of(r, s, v))
-            return r;
-    }
-    return pack_reference(p, zone, unix_s);
-}
-
-static bool is_within(uint64_t since, uint64_t until, uint64_t t)
-{
-    return since <= plus(t, PACK_SKEW_S) && (until == 0 || t < until);
-}
-
-bool pack_zone_valid(const struct pack_zone *z, uint64_t unix_s)
-{
-    return !z->revoked && is_within(z->since, z->until, unix_s);
-}
-
-bool pack_key_valid(const struct pack_key *k, uint64_t unix_s)
-{
-    return !k->revoked && is_within(k->since, k->until, unix_s);
 }

@@ -5,7 +5,9 @@
  *
  * A pack is files by name: "owner.pub" (PEM) and DSSE statements that the
  * owner signed: "zones/NAME.json", "keys/NAME.json", "references/ZONE.json"
- * and, for receipts made in former states, "references/ZONE@ISSUED.json".
+ * and, for receipts made in former states, "references/ZONE@ISSUED.json"; rules
+ * in "rules/ZONE.json" and "rules/ZONE@ISSUED.json", sets of values that they
+ * name in "values/NAME.json".
  * Bytes in, tables out: whoever reads the files calls pack_new, pack_add for
  * each and pack_check once.  One file that is not signed by the owner, that
  * does not say what its name says, that is there twice or that names a zone
@@ -21,12 +23,17 @@
 #include "buf.h"
 #include "crypto.h"
 #include "evidence.h"
+#include "rules.h"
 
 #define PACK_ADDRESS_MAX    255
 #define PACK_STATE_MAX      31
 #define PACK_KEY_MAX        63 /* name of a release key */
 #define PACK_AK_MAX         600
 #define PACK_REFERENCES_MAX 1024 /* over all zones, former ones included */
+#define PACK_RULES_MAX      1024 /* the same */
+#define PACK_SETS_MAX       1024
+#define PACK_VALUE_MAX      (4 * CLAIM_TEXT_MAX + 2) /* all of it as \xHH */
+#define PACK_RECIPE_MAX     4096 /* for people: how the values came about */
 
 struct pack_zone {
     char name[LIMIT_ZONE_NAME_MAX + 1];
@@ -84,6 +91,15 @@ struct pack_reference {
     uint8_t policy_sig[CRYPTO_SIGNATURE_SIZE]; /* owner's, over the aHash */
 };
 
+/* What the owner wants of a zone's evidence (docs/proto/rules.md). */
+struct pack_rules {
+    char zone[LIMIT_ZONE_NAME_MAX + 1];
+    uint64_t issued;
+    uint64_t expires;                   /* 0: never */
+    uint8_t digest[CRYPTO_SHA256_SIZE]; /* of the text */
+    struct rules *rules;
+};
+
 struct pack;
 
 /* owner: borrowed, must outlive the pack. */
@@ -126,6 +142,14 @@ const struct pack_reference *pack_reference(
 const struct pack_reference *pack_reference_then(const struct pack *p,
         struct span zone, uint64_t unix_s, const struct tcg_selection *s,
         const struct tcg_values *v);
+/*
+ * The rules of a zone that are in force at a time, as pack_reference; NULL: the
+ * zone has none, and its reference alone decides.  Their user looks at expires.
+ */
+const struct pack_rules *pack_rules(
+        const struct pack *p, struct span zone, uint64_t unix_s);
+/* All sets; valid as long as the pack. */
+struct rules_sets pack_sets(const struct pack *p);
 /* Neither revoked nor outside since..until. */
 bool pack_zone_valid(const struct pack_zone *z, uint64_t unix_s);
 bool pack_key_valid(const struct pack_key *k, uint64_t unix_s);
@@ -137,6 +161,13 @@ int pack_zone_sign(const struct pack_zone *z, const struct crypto_key *owner,
         struct buf *ret, struct err *err) MUST_CHECK;
 int pack_key_sign(const struct pack_key *k, const struct crypto_key *owner,
         struct buf *ret, struct err *err) MUST_CHECK;
+/* Values are ascending by their text, none twice; recipe: for people. */
+int pack_values_sign(const struct rules_set *s, struct span recipe,
+        const struct crypto_key *owner, struct buf *ret, struct err *err)
+        MUST_CHECK;
+int pack_rules_sign(const char *zone, struct span text, uint64_t issued,
+        uint64_t expires, const struct crypto_key *owner, struct buf *ret,
+        struct err *err) MUST_CHECK;
 /* Also computes pcr_digest, policy, policy_ref and policy_sig into *r. */
 int pack_reference_sign(struct pack_reference *r,
         const struct crypto_key *owner, struct buf *ret, struct err *err)

@@ -6,6 +6,16 @@
 #include "pack.h"
 #include "statement.h"
 
+struct pack {
+    const struct crypto_pub *owner;
+    size_t n_zones, n_keys, n_references, n_rules, n_sets;
+    struct pack_zone *zone;
+    struct pack_key *key;
+    struct pack_reference *reference;
+    struct pack_rules *rules;
+    struct rules_set *set;
+};
+
 /* Predicate of a verified statement into a table entry; name: of its file. */
 int pack_read_zone(const struct statement *s, struct span name,
         struct pack_zone *ret, struct err *err) MUST_CHECK;
@@ -15,8 +25,34 @@ int pack_read_reference(const struct statement *s, struct span name,
         const struct crypto_pub *owner, struct pack_reference *ret,
         struct err *err) MUST_CHECK;
 
+int pack_read_rules(const struct statement *s, struct span name,
+        struct pack_rules *ret, struct err *err) MUST_CHECK;
+int pack_read_set(const struct statement *s, struct span name,
+        struct rules_set *ret, struct err *err) MUST_CHECK;
+/* Rules are of zones that are there, and name sets that are there and fit. */
+int pack_check_rules(const struct pack *p, struct err *err) MUST_CHECK;
+
+void pack_rules_fini(struct pack_rules *r);
+void pack_set_fini(struct rules_set *s);
 void pack_zone_fini(struct pack_zone *z);
 void pack_key_fini(struct pack_key *k);
+
+/* Into to[cap] with a NUL; the getters have bounded s. */
+void pack_copy_text(char *to, size_t cap, struct span s);
+/* A time that may be absent: 0. */
+bool pack_get_end(struct statement_reader *r, const char *key, uint64_t *ret)
+        MUST_CHECK;
+bool pack_put_end(struct json_t *o, const char *key, uint64_t t) MUST_CHECK;
+/* Subject, file (unless empty) and the name inside all say the same. */
+int pack_check_names(const struct statement *s, const char *prefix,
+        const char *name, struct span file,
+        const uint8_t digest[static CRYPTO_SHA256_SIZE], struct err *err)
+        MUST_CHECK;
+/* Statement and envelope. */
+int pack_sign_statement(enum statement_kind kind, const char *name,
+        const uint8_t digest[static CRYPTO_SHA256_SIZE],
+        struct json_t *predicate, const struct crypto_key *owner,
+        struct buf *ret, struct err *err) MUST_CHECK;
 
 /* SHA-256 of the SPKI. */
 int pack_spki_sha256(const struct crypto_pub *k,

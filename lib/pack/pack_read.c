@@ -17,7 +17,7 @@ int pack_spki_sha256(
     return r;
 }
 
-static void copy_text(char *to, size_t cap, struct span s)
+void pack_copy_text(char *to, size_t cap, struct span s)
 {
     size_t n = s.len < cap ? s.len : cap - 1; /* bounded by the getters */
 
@@ -44,15 +44,13 @@ static bool get_pub(
     return true;
 }
 
-/* A time that may be absent: 0. */
-static bool get_end(struct statement_reader *r, const char *key, uint64_t *ret)
+bool pack_get_end(struct statement_reader *r, const char *key, uint64_t *ret)
 {
     *ret = 0;
     return !statement_has(r, key) || (statement_get_time(r, key, ret) && *ret);
 }
 
-/* Subject, file and the name inside all say the same. */
-static int check_names(const struct statement *s, const char *prefix,
+int pack_check_names(const struct statement *s, const char *prefix,
         const char *name, struct span file,
         const uint8_t digest[static CRYPTO_SHA256_SIZE], struct err *err)
 {
@@ -89,7 +87,7 @@ static int check_zone(const struct statement *s, struct span file,
             crypto_pub_eq(z->identity, z->log))
         return err_set(err, ERR_MISMATCH,
                 "identity and log key are not two Ed25519 keys");
-    return check_names(s, "zone", z->name, file, digest, err);
+    return pack_check_names(s, "zone", z->name, file, digest, err);
 }
 
 int pack_read_zone(const struct statement *s, struct span file,
@@ -110,11 +108,11 @@ int pack_read_zone(const struct statement *s, struct span file,
             !statement_get_name(&r, "name", LIMIT_ZONE_NAME_MAX, &name) ||
             !statement_get_bool(&r, "revoked", &z.revoked) ||
             !statement_get_time(&r, "since", &z.since) ||
-            !get_end(&r, "until", &z.until) || !statement_get_end(&r))
+            !pack_get_end(&r, "until", &z.until) || !statement_get_end(&r))
         rc = statement_bad(&r, "zone", err);
     if (rc == 0) {
-        copy_text(z.name, sizeof(z.name), name);
-        copy_text(z.address, sizeof(z.address), address);
+        pack_copy_text(z.name, sizeof(z.name), name);
+        pack_copy_text(z.address, sizeof(z.address), address);
         rc = check_zone(s, file, &z, err);
     }
     if (rc != 0) {
@@ -141,19 +139,19 @@ int pack_read_key(const struct statement *s, struct span file,
             !get_pub(&r, "public", &k.pub) ||
             !statement_get_bool(&r, "revoked", &k.revoked) ||
             !statement_get_time(&r, "since", &k.since) ||
-            !get_end(&r, "until", &k.until) ||
+            !pack_get_end(&r, "until", &k.until) ||
             !statement_get_name(&r, "zone", LIMIT_ZONE_NAME_MAX, &zone) ||
             !statement_get_end(&r))
         rc = statement_bad(&r, "key", err);
     if (rc == 0) {
-        copy_text(k.name, sizeof(k.name), name);
-        copy_text(k.zone, sizeof(k.zone), zone);
-        copy_text(k.custody, sizeof(k.custody), custody);
-        copy_text(k.profile, sizeof(k.profile), profile);
+        pack_copy_text(k.name, sizeof(k.name), name);
+        pack_copy_text(k.zone, sizeof(k.zone), zone);
+        pack_copy_text(k.custody, sizeof(k.custody), custody);
+        pack_copy_text(k.profile, sizeof(k.profile), profile);
         rc = pack_spki_sha256(k.pub, k.spki_sha256);
     }
     if (rc == 0)
-        rc = check_names(s, "key", k.name, file, k.spki_sha256, err);
+        rc = pack_check_names(s, "key", k.name, file, k.spki_sha256, err);
     if (rc != 0) {
         pack_key_fini(&k);
         return rc;
@@ -258,8 +256,8 @@ static bool get_events(struct statement_reader *r, struct pack_reference *f)
                 !statement_get_u64(&item, "size", &e->size) ||
                 !statement_get_end(&item))
             return false;
-        copy_text(e->kind, sizeof(e->kind), kind);
-        copy_text(e->name, sizeof(e->name), name);
+        pack_copy_text(e->kind, sizeof(e->kind), kind);
+        pack_copy_text(e->name, sizeof(e->name), name);
         round += strcmp(e->kind, EVIDENCE_KIND_CHANGE) == 0;
         e->round = round;
     }
@@ -385,7 +383,7 @@ static int read_reference(const struct statement *s, struct span file,
     struct span state, zone;
     size_t n;
 
-    if (!get_events(&r, f) || !get_end(&r, "expires", &f->expires) ||
+    if (!get_events(&r, f) || !pack_get_end(&r, "expires", &f->expires) ||
             !statement_get_time(&r, "issued", &f->issued) ||
             !statement_get_hex(
                     &r, "pcr_digest", f->pcr_digest, sizeof(f->pcr_digest)) ||
@@ -400,12 +398,13 @@ static int read_reference(const struct statement *s, struct span file,
             !statement_get_name(&r, "zone", LIMIT_ZONE_NAME_MAX, &zone) ||
             !statement_get_end(&r))
         return statement_bad(&r, "reference", err);
-    copy_text(f->state, sizeof(f->state), state);
-    copy_text(f->zone, sizeof(f->zone), zone);
+    pack_copy_text(f->state, sizeof(f->state), state);
+    pack_copy_text(f->zone, sizeof(f->zone), zone);
     if (!pack_reference_name(file, f->zone, f->issued))
         return err_set(err, ERR_MISMATCH, "is about zone %s, issued %llu",
                 f->zone, (unsigned long long)f->issued);
-    return check_names(s, "reference", f->zone, SPAN_EMPTY, f->pcr_digest, err);
+    return pack_check_names(
+            s, "reference", f->zone, SPAN_EMPTY, f->pcr_digest, err);
 }
 
 int pack_read_reference(const struct statement *s, struct span file,

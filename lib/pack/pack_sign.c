@@ -15,13 +15,12 @@ static bool put_pub(
            statement_put_b64(o, key, SPAN(spki, len));
 }
 
-static bool put_end(struct json_t *o, const char *key, uint64_t t)
+bool pack_put_end(struct json_t *o, const char *key, uint64_t t)
 {
     return t == 0 || statement_put_time(o, key, t);
 }
 
-/* Statement, envelope, and whether a reader would take it. */
-static int sign(enum statement_kind kind, const char *name,
+int pack_sign_statement(enum statement_kind kind, const char *name,
         const uint8_t digest[static CRYPTO_SHA256_SIZE],
         struct json_t *predicate, const struct crypto_key *owner,
         struct buf *ret, struct err *err)
@@ -57,9 +56,10 @@ int pack_zone_sign(const struct pack_zone *z, const struct crypto_key *owner,
             !statement_put_str(o, "name", z->name) ||
             !statement_put_bool(o, "revoked", z->revoked) ||
             !statement_put_time(o, "since", z->since) ||
-            !put_end(o, "until", z->until))
+            !pack_put_end(o, "until", z->until))
         return err_set(err, ERR_SYNTAX, "zone %s cannot be written", z->name);
-    return sign(STATEMENT_ZONE, z->name, digest, o, owner, ret, err);
+    return pack_sign_statement(
+            STATEMENT_ZONE, z->name, digest, o, owner, ret, err);
 }
 
 int pack_key_sign(const struct pack_key *k, const struct crypto_key *owner,
@@ -75,10 +75,11 @@ int pack_key_sign(const struct pack_key *k, const struct crypto_key *owner,
             !put_pub(o, "public", k->pub) ||
             !statement_put_bool(o, "revoked", k->revoked) ||
             !statement_put_time(o, "since", k->since) ||
-            !put_end(o, "until", k->until) ||
+            !pack_put_end(o, "until", k->until) ||
             !statement_put_str(o, "zone", k->zone))
         return err_set(err, ERR_SYNTAX, "key %s cannot be written", k->name);
-    return sign(STATEMENT_KEY, k->name, digest, o, owner, ret, err);
+    return pack_sign_statement(
+            STATEMENT_KEY, k->name, digest, o, owner, ret, err);
 }
 
 static bool put_pcrs(struct json_t *o, const struct pack_reference *f)
@@ -130,7 +131,7 @@ static bool put_events(struct json_t *o, const struct pack_reference *f)
 
 static bool put_reference(struct json_t *o, const struct pack_reference *f)
 {
-    return put_events(o, f) && put_end(o, "expires", f->expires) &&
+    return put_events(o, f) && pack_put_end(o, "expires", f->expires) &&
            statement_put_time(o, "issued", f->issued) &&
            statement_put_hex(o, "pcr_digest", SPAN_OF(f->pcr_digest)) &&
            put_pcrs(o, f) &&
@@ -159,7 +160,7 @@ int pack_reference_sign(struct pack_reference *f,
     if (!o || !put_reference(o, f))
         return err_set(err, ERR_SYNTAX,
                 "reference of zone %s cannot be written", f->zone);
-    return sign(
+    return pack_sign_statement(
             STATEMENT_REFERENCE, f->zone, f->pcr_digest, o, owner, ret, err);
 }
 

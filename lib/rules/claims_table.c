@@ -258,6 +258,15 @@ const struct claim_def *claims_find(struct span name)
     return NULL;
 }
 
+const struct claim_def *claims_find_any(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        if (span_eq_str(name, table[i].name))
+            return &table[i];
+    }
+    return claims_find(name);
+}
+
 const char *claims_suggest(struct span name)
 {
     const char *best = "";

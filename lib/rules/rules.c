@@ -326,6 +326,12 @@ const struct rules_set *rules_find_set(
     return NULL;
 }
 
+bool rules_set_fits(const struct rules_set *s, const struct rules_line *l)
+{
+    return s->def == l->def && (strcmp(s->claim, l->name) == 0 ||
+                                       strcmp(s->claim, l->def->name) == 0);
+}
+
 static int no_set(const struct rules_line *l, const struct rules_sets *sets,
         struct err *err)
 {
@@ -358,10 +364,10 @@ int rules_check(
         s = rules_find_set(sets, l->set);
         if (!s)
             return no_set(l, sets, err);
-        if (s->def != l->def)
+        if (!rules_set_fits(s, l))
             return err_set(err, ERR_MISMATCH,
                     "line %u: set %s has values of %s, not of %s", l->line,
-                    s->name, s->def->name, l->name);
+                    s->name, s->claim, l->name);
     }
     return 0;
 }

@@ -91,6 +91,8 @@ struct claim_def {
 size_t claims_table(const struct claim_def **ret);
 /* NULL when there is no such claim. */
 const struct claim_def *claims_find(struct span name);
+/* As claims_find, or the name as it stands in the table, with N. */
+const struct claim_def *claims_find_any(struct span name);
 /* The closest name there is, "" when none is close; N stays N. */
 const char *claims_suggest(struct span name);
 /* The table for people: name, type, from, help; appended. */
@@ -174,7 +176,8 @@ int claims_diff(const struct claims *was, const struct claims *is,
 /* As the owner signed it (docs/proto/pack.md: qair:values/v1). */
 struct rules_set {
     char name[RULES_SET_NAME_MAX + 1];
-    const struct claim_def *def; /* what these are values of */
+    const struct claim_def *def;    /* what these are values of */
+    char claim[CLAIM_NAME_MAX + 1]; /* "firmware.pcr.4"; with N: of any */
     bool revoked;
     uint64_t since;
     uint64_t until; /* 0: no end */

@@ -116,7 +116,7 @@ static uint64_t plus(uint64_t t, uint64_t n)
 static enum rules_doubt set_doubt(const struct rules_set *s,
         const struct rules_line *l, uint64_t time, uint64_t skew)
 {
-    if (!s || s->def != l->def)
+    if (!s || !rules_set_fits(s, l))
         return RULES_NO_SET;
     if (s->revoked)
         return RULES_SET_REVOKED;

@@ -10,6 +10,8 @@
 /* Levenshtein's; SIZE_MAX when one of them is too long to be close. */
 size_t rules_distance(struct span a, struct span b);
 
+/* Has the set values of that claim? */
+bool rules_set_fits(const struct rules_set *s, const struct rules_line *l);
 /* NULL when there is none of that name. */
 const struct rules_set *rules_find_set(
         const struct rules_sets *sets, const char *name);

@@ -17,6 +17,8 @@ static const struct {
         [STATEMENT_ZONE] = {"qair:zone/v1", "zone"},
         [STATEMENT_KEY] = {"qair:key/v1", "key"},
         [STATEMENT_REFERENCE] = {"qair:reference/v1", "reference"},
+        [STATEMENT_RULES] = {"qair:rules/v1", "rules"},
+        [STATEMENT_VALUES] = {"qair:values/v1", "values"},
 };
 
 const char *statement_kind_type(enum statement_kind kind)

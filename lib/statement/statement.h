@@ -194,6 +194,8 @@ enum statement_kind {
     STATEMENT_ZONE,      /* predicate read by room pack */
     STATEMENT_KEY,       /* predicate read by room pack */
     STATEMENT_REFERENCE, /* predicate read by room pack */
+    STATEMENT_RULES,     /* predicate read by room pack */
+    STATEMENT_VALUES,    /* predicate read by room pack */
     STATEMENT_KIND_COUNT
 };
 /* "qair:call/v1"; NULL for STATEMENT_OTHER. */

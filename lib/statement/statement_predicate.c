@@ -281,6 +281,8 @@ int statement_check(const struct statement *s, struct err *err)
     case STATEMENT_ZONE:
     case STATEMENT_KEY:
     case STATEMENT_REFERENCE:
+    case STATEMENT_RULES:
+    case STATEMENT_VALUES:
     case STATEMENT_KIND_COUNT:
         return 0;
     }

@@ -33,7 +33,8 @@ static struct rules_sets the_sets(void)
         static const char *const names[] = {
                 "low", "revoked", "early", "late", "empty", "other"};
 
-        set[i] = (struct rules_set){.def = d, .n = 3, .value = digits()};
+        set[i] = (struct rules_set){
+                .def = d, .claim = "snp.vmpl", .n = 3, .value = digits()};
         (void)snprintf(set[i].name, sizeof(set[i].name), "%s", names[i]);
     }
     set[1].revoked = true;
@@ -41,6 +42,7 @@ static struct rules_sets the_sets(void)
     set[3].until = NOW;
     set[4].n = 0;
     set[5].def = claims_find(span_str("snp.version"));
+    (void)snprintf(set[5].claim, sizeof(set[5].claim), "snp.version");
     return (struct rules_sets){.n = ARRAY_LEN(set), .set = set};
 }
 
@@ -213,6 +215,35 @@ static void test_sets_are_there_and_fit(void **state)
         assert_non_null(strstr(err.msg, cases[i].says));
         if (cases[i].r != 0)
             assert_non_null(strstr(err.msg, "line 2"));
+    }
+}
+
+/* A set of PCR 4 is none of PCR 7, whatever their size. */
+static void test_a_set_is_of_one_pcr_or_of_any(void **state)
+{
+    static const struct {
+        const char *set, *claim;
+        int r;
+    } cases[] = {
+            {"firmware.pcr.4", "firmware.pcr.4", 0},
+            {"firmware.pcr.N", "firmware.pcr.4", 0},
+            {"firmware.pcr.4", "firmware.pcr.7", ERR_MISMATCH},
+            {"firmware.pcr.N", "firmware.pcr.sha384.4", ERR_MISMATCH},
+            {"secureboot.pk", "secureboot.kek", ERR_MISMATCH},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(rules_free_ptr) struct rules *r = NULL;
+        struct rules_set s = {
+                .name = "s", .def = claims_find_any(span_str(cases[i].set))};
+        struct rules_sets sets = {.n = 1, .set = &s};
+        char text[128];
+
+        (void)snprintf(s.claim, sizeof(s.claim), "%s", cases[i].set);
+        (void)snprintf(text, sizeof(text), "state a\n%s in s", cases[i].claim);
+        assert_int_equal(rules_parse(span_str(text), &r, NULL), 0);
+        assert_int_equal(rules_check(r, &sets, NULL), cases[i].r);
     }
 }
 
@@ -499,7 +530,9 @@ static void check_one(bool many, unsigned attested, unsigned said, unsigned op,
     enum rules_outcome want;
     char text[80];
 
-    set.def = claims_find(span_str(many ? "ima.file" : "snp.vmpl"));
+    (void)snprintf(
+            set.claim, sizeof(set.claim), "%s", many ? "ima.file" : "snp.vmpl");
+    set.def = claims_find(span_str(set.claim));
     for (unsigned i = 0; i < 4; i++) {
         if (set_mask >> i & 1)
             values[set.n++] = (struct claim_value){.type = set.def->type,
@@ -552,6 +585,7 @@ int main(void)
             cmocka_unit_test(test_rules_are_bounded),
             cmocka_unit_test(test_the_writer_is_canonical),
             cmocka_unit_test(test_sets_are_there_and_fit),
+            cmocka_unit_test(test_a_set_is_of_one_pcr_or_of_any),
             cmocka_unit_test(test_lines),
             cmocka_unit_test(test_the_claim_that_decided_is_named),
             cmocka_unit_test(test_nothing_is_never_a_state),
