@@ -24,9 +24,12 @@
 #define LIMIT_STATEMENT_MAX 45000
 #define LIMIT_JSON_DEPTH    32
 /* Evidence of one machine on a channel: quote, keys, event log. */
-#define LIMIT_EVIDENCE_MAX     65536
-#define LIMIT_EVENT_LOG_MAX    (16u << 20)
-#define LIMIT_EVENTS_MAX       65536
+#define LIMIT_EVIDENCE_MAX  65536
+#define LIMIT_EVENT_LOG_MAX (16u << 20)
+/* A firmware's log: real ones are under 1 MiB; a server that runs for years
+ * with a runtime log in the same form gets near these. */
+#define LIMIT_TCG_LOG_MAX      (128u << 20)
+#define LIMIT_TCG_EVENTS_MAX   (1u << 20)
 #define LIMIT_CALLS_MAX        4096 /* calls in flight in one zone */
 #define LIMIT_CALLS_PER_SOURCE 256  /* Qubes: 256 data ports per daemon */
 /* An envelope lives no longer than this: bounds the replay memory. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Room evidence against vectors of others and of real machines: quotes, event
- * logs, endorsement certificates, credentials, policies.  They are data of
- * their own licences, kept outside: $QAIR_SHARED/attestation, else exit 77.
+ * Room tcg against vectors of others and of real machines: quotes, endorsement
+ * certificates, credentials, policies.  They are data of their own licences,
+ * kept outside: $QAIR_SHARED/attestation, else exit 77.
  */
 #include "buf.h"
-#include "eventlog.h"
+#include "tcg.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -298,51 +298,6 @@ static void test_quotes(void **state)
     assert_int_equal(each("quote", one_quote), 33);
 }
 
-/* ---- event logs ------------------------------------------------------ */
-
-/* Types beyond these hash something else than their data. */
-static bool is_ours(const char *type)
-{
-    static const char *const types[] = {"EV_SEPARATOR", "EV_ACTION",
-            "EV_S_CRTM_VERSION", "EV_EFI_VARIABLE_DRIVER_CONFIG",
-            "EV_EFI_GPT_EVENT", "EV_EFI_ACTION", "EV_EFI_VARIABLE_AUTHORITY"};
-
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        if (strcmp(types[i], type) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool is_listed(const json_t *list, size_t index)
-{
-    size_t i;
-    json_t *row;
-
-    json_array_foreach (list, i, row) {
-        if ((size_t)json_integer_value(json_array_get(row, 0)) == index &&
-                is_ours(json_string_value(json_array_get(row, 2))))
-            return true;
-    }
-    return false;
-}
-
-/* Number of events with the header; each data check as the vector says. */
-static size_t walk(struct span bytes, const json_t *mismatches)
-{
-    struct eventlog log;
-    struct eventlog_event e;
-
-    assert_int_equal(eventlog_open(bytes, &log, NULL), 0);
-    while (eventlog_next(&log, &e, NULL) == 1) {
-        bool bad = eventlog_check_data(&e) == ERR_MISMATCH;
-
-        if (mismatches && bad != is_listed(mismatches, e.index))
-            fail_msg("event %zu: data %s", e.index, bad ? "differs" : "holds");
-    }
-    return log.index;
-}
-
 static uint16_t alg_of(const char *name)
 {
     static const uint16_t algs[] = {
@@ -353,105 +308,6 @@ static uint16_t alg_of(const char *name)
             return algs[i];
     }
     return 0;
-}
-
-/* True when every claimed PCR of every bank is what the log gives. */
-static bool replays(struct span bytes, const json_t *pcrs)
-{
-    struct eventlog_pcrs got;
-    const char *bank, *index;
-    json_t *values, *value;
-    bool all = true;
-
-    json_object_foreach ((json_t *)(uintptr_t)pcrs, bank, values) {
-        if (eventlog_replay(bytes, alg_of(bank), &got, NULL) != 0)
-            return false;
-        json_object_foreach (values, index, value) {
-            unsigned long i = strtoul(index, NULL, 10);
-            uint8_t want[CRYPTO_HASH_MAX];
-            size_t n = unhex(json_string_value(value), want, sizeof(want));
-
-            assert_true(i < TCG_PCRS);
-            if (!span_eq(SPAN(want, n), SPAN(got.value[i], got.size)))
-                all = false;
-        }
-    }
-    return all;
-}
-
-/* Refused here on purpose: no Spec ID header, or one of no TPM (TDX). */
-static bool lacks_header(const json_t *e, const json_t *x)
-{
-    return strcmp(text(x, "format"), "crypto-agile") != 0 ||
-           strcmp(text(e, "kind"), "tcg-eventlog") != 0;
-}
-
-static void one_log(const char *dir, json_t *e)
-{
-    const json_t *x = json_object_get(e, "expect");
-    struct buf b = {0};
-    struct eventlog log;
-
-    assert_true(load(&b, dir, "log.bin"));
-    if (strcmp(text(x, "parse"), "ok") != 0 || lacks_header(e, x)) {
-        assert_true(eventlog_open(buf_span(&b), &log, NULL) != 0);
-    } else if (strcmp(text(e, "id"), "tpm2tools-event-uefivar") == 0) {
-        /* Four banks in the header, two in the event: refused here. */
-        assert_false(replays(buf_span(&b), json_object_get(x, "pcrs")));
-    } else {
-        assert_int_equal(
-                walk(buf_span(&b), json_object_get(x, "events_whose_digest_is_"
-                                                      "not_hash_of_data")),
-                json_integer_value(json_object_get(x, "events")));
-        assert_true(replays(buf_span(&b), json_object_get(x, "pcrs")));
-    }
-    buf_fini(&b);
-}
-
-static void test_event_logs(void **state)
-{
-    (void)state;
-    assert_int_equal(each("eventlog", one_log), 23);
-}
-
-static bool has_bad_data(struct span bytes)
-{
-    struct eventlog log;
-    struct eventlog_event e;
-    bool bad = false;
-
-    if (eventlog_open(bytes, &log, NULL) != 0)
-        return false;
-    while (eventlog_next(&log, &e, NULL) == 1)
-        bad = bad || eventlog_check_data(&e) == ERR_MISMATCH;
-    return bad;
-}
-
-static void one_negative_log(const char *dir, json_t *e)
-{
-    const json_t *x = json_object_get(e, "expect");
-    const char *data = text(x, "data_digest");
-    json_t *claimed = load_json("eventlog-neg", "claimed_pcrs.json");
-    struct buf b = {0};
-    bool match;
-
-    assert_non_null(claimed);
-    assert_true(load(&b, dir, "log.bin"));
-    match = replays(buf_span(&b), claimed);
-    if (data)
-        assert_true(match && has_bad_data(buf_span(&b)));
-    else if (text(x, "replay") && strcmp(text(x, "replay"), "match") == 0)
-        assert_true(match); /* what it claims is for an appraisal of types */
-    else
-        assert_false(match);
-    json_decref(claimed);
-    buf_fini(&b);
-}
-
-static void test_event_logs_negative(void **state)
-{
-    (void)state;
-    assert_int_equal(each("eventlog-neg", one_negative_log), 23);
 }
 
 /* ---- endorsement certificates ---------------------------------------- */
@@ -644,8 +500,6 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_quotes),
-            cmocka_unit_test(test_event_logs),
-            cmocka_unit_test(test_event_logs_negative),
             cmocka_unit_test(test_ek_certificates),
             cmocka_unit_test(test_ek_nv_header),
             cmocka_unit_test(test_policies),
