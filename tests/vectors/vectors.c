@@ -24,6 +24,8 @@ static const struct vectors_kind *const kinds[] = {
         vectors_eventlog,
         vectors_selftest,
         vectors_ima,
+        vectors_snp,
+        vectors_snp_launch,
 };
 
 static struct {

@@ -44,6 +44,8 @@ struct vectors_kind {
 extern const struct vectors_kind vectors_eventlog[];
 extern const struct vectors_kind vectors_selftest[];
 extern const struct vectors_kind vectors_ima[];
+extern const struct vectors_kind vectors_snp[];
+extern const struct vectors_kind vectors_snp_launch[];
 
 /* ---- for judges ------------------------------------------------------ */
 

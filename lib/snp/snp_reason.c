@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "snp_private.h"
+
+static const struct {
+    const char *word, *text;
+} reasons[SNP_R_COUNT] = {
+        [SNP_R_LENGTH] = {"length", "it does not have the 1184 bytes"},
+        [SNP_R_VERSION] = {"version", "its version is not known here"},
+        [SNP_R_SIG_ALGO] = {"sig-algo", "not signed with ECDSA P-384"},
+        [SNP_R_RESERVED] = {"reserved", "reserved bytes are not zero"},
+        [SNP_R_POLICY_RESERVED] = {"policy-reserved",
+                "POLICY has unknown bits, or lacks bit 17"},
+        [SNP_R_PLATFORM_RESERVED] = {"platform-reserved",
+                "PLATFORM_INFO has unknown bits"},
+        [SNP_R_VMPL_UNKNOWN] = {"vmpl-unknown", "no such VMPL"},
+        [SNP_R_PRODUCT] = {"product", "its processor is not known here"},
+        [SNP_R_CERTIFICATE] = {"certificate",
+                "no certificate of its key that can be read"},
+        [SNP_R_CHAIN] = {"chain",
+                "its certificate does not lead to a trusted AMD root"},
+        [SNP_R_REVOKED] = {"revoked", "AMD revoked the CA of its certificate"},
+        [SNP_R_CERT_TIME] = {"cert-time",
+                "a certificate of its chain is not valid at that time"},
+        [SNP_R_SIGNATURE] = {"signature",
+                "it is not signed by the certificate's key"},
+        [SNP_R_SIG_PADDING] = {"sig-padding",
+                "bytes behind the signature are not zero"},
+        [SNP_R_KEY_KIND] = {"key-kind",
+                "the key that it names is not of the certificate's kind"},
+        [SNP_R_PRODUCT_MISMATCH] = {"product-mismatch",
+                "processor, certificate and root are of different products"},
+        [SNP_R_TCB_MISMATCH] = {"tcb-mismatch",
+                "REPORTED_TCB is not that of the certificate"},
+        [SNP_R_HWID_MISMATCH] = {"hwid-mismatch",
+                "CHIP_ID is not that of the certificate"},
+        [SNP_R_VMPL0] = {"vmpl0", "asked for by software at VMPL 0"},
+        [SNP_R_VMPL1] = {"vmpl1", "asked for by software at VMPL 1"},
+        [SNP_R_VMPL2] = {"vmpl2", "asked for by software at VMPL 2"},
+        [SNP_R_VMPL3] = {"vmpl3", "asked for by software at VMPL 3"},
+        [SNP_R_VMPL_HOST] = {"vmpl-host",
+                "asked for by the host, not by the guest"},
+        [SNP_R_DEBUG] = {"debug", "the host may debug the guest"},
+        [SNP_R_MIGRATE_MA] = {"migrate-ma",
+                "a migration agent may move the guest"},
+        [SNP_R_GUEST_POLICY] = {"guest-policy",
+                "POLICY lacks or has a bit against the owner's rules"},
+        [SNP_R_ALIAS_CHECK] = {"alias-check",
+                "the machine did not check its memory for aliases"},
+        [SNP_R_PLATFORM_INFO] = {"platform-info",
+                "PLATFORM_INFO lacks or has a bit against the owner's rules"},
+        [SNP_R_TCB_ORDER] = {"tcb-order",
+                "a committed or reported version is above the current one"},
+        [SNP_R_REPORTED_TCB] = {"reported-tcb",
+                "REPORTED_TCB is below the owner's floor"},
+        [SNP_R_CURRENT_TCB] = {"current-tcb",
+                "CURRENT_TCB is below the owner's floor"},
+        [SNP_R_COMMITTED_TCB] = {"committed-tcb",
+                "COMMITTED_TCB is below the owner's floor"},
+        [SNP_R_LAUNCH_TCB] = {"launch-tcb",
+                "LAUNCH_TCB is below the owner's floor"},
+        [SNP_R_PROVISIONAL] = {"provisional",
+                "its firmware can still be rolled back"},
+        [SNP_R_FIRMWARE] = {"firmware", "its firmware is too old"},
+        [SNP_R_MITIGATION] = {"mitigation", "a mitigation is missing"},
+        [SNP_R_GUEST_SVN] = {"guest-svn", "GUEST_SVN is too low"},
+        [SNP_R_VLEK] = {"vlek", "signed by a key of a provider's fleet"},
+        [SNP_R_CHIP_MASKED] = {"chip-masked", "it does not name its chip"},
+        [SNP_R_PRODUCT_REFUSED] = {"product-refused",
+                "the owner refuses this product"},
+        [SNP_R_CRL_MISSING] = {"crl-missing", "no revocation list was given"},
+        [SNP_R_CRL_STALE] = {"crl-stale", "the revocation list is too old"},
+        [SNP_R_REPORT_DATA] = {"report-data",
+                "REPORT_DATA is not what was asked for"},
+        [SNP_R_MEASUREMENT] = {"measurement",
+                "MEASUREMENT is not the one expected"},
+        [SNP_R_HOST_DATA] = {"host-data", "HOST_DATA is not the one expected"},
+        [SNP_R_CHIP_ID] = {"chip-id", "it is another machine"},
+        [SNP_R_ID_KEY] = {"id-key", "another key signed its ID block"},
+        [SNP_R_AUTHOR_KEY] = {"author-key", "another author's key"},
+};
+
+const char *snp_reason_word(enum snp_reason r)
+{
+    return (unsigned)r < SNP_R_COUNT ? reasons[r].word : NULL;
+}
+
+const char *snp_reason_text(enum snp_reason r)
+{
+    return (unsigned)r < SNP_R_COUNT ? reasons[r].text : NULL;
+}
