@@ -99,17 +99,20 @@ static void on_appraise(struct role *r, const struct role_msg *m)
     struct attestd *a = role_user(r);
     struct buf reason = BUF_INIT(LIMIT_IPC_MSG_MAX / 2);
     struct appraise_input in = {
-            .evidence = q->evidence,
             .binder = SPAN_OF(q->binder),
             .time = role_now(),
     };
     struct appraisal out;
     struct msg_appraised answer = {0};
+    struct err err;
 
     if (!a->pack) {
         role_refuse(r, m->ticket, ERR_STATE, "attestd", "%s", a->no_pack);
         return;
     }
+    /* netd sealed it, so that it cannot change while it is judged */
+    if (ipc_map(m->fds->fd[0], LIMIT_EVIDENCE_MAX, &in.evidence, &err) != 0)
+        role_fatal(r, "netd's evidence: %s", err.msg);
     in.zone = pack_zone(a->pack, q->zone);
     in.reference = pack_reference(a->pack, q->zone, in.time);
     if (in.zone)
@@ -126,6 +129,7 @@ static void on_appraise(struct role *r, const struct role_msg *m)
     answer.reason = buf_span(&reason);
     role_reply(r, m->ticket, MSG_APPRAISED, &answer, NULL, 0);
     buf_fini(&reason);
+    ipc_unmap(in.evidence);
 }
 
 /* Bundles are mapped, answers are sent: the base group is enough. */

@@ -146,8 +146,7 @@ void keyd_call_evidence(struct role *r, const struct role_msg *m)
         role_refuse(r, m->ticket, e, KEYD_WHERE, "%s", err.msg);
         return;
     }
-    role_reply(r, m->ticket, MSG_BLOB,
-            &(struct msg_blob){.bytes = buf_span(&evidence)}, NULL, 0);
+    role_reply_file(r, m->ticket, buf_span(&evidence));
 }
 
 /* The log's key is bound to the TPM and to no state: refusals in a fallen

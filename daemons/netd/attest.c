@@ -37,7 +37,8 @@ static void on_own_evidence(
     struct ask *a = user;
     struct conn *c = conn_find(a->d, a->conn);
     struct channel_time now = netd_now();
-    (void)r;
+    struct span evidence;
+    struct err err;
 
     free(a);
     if (c == NULL)
@@ -46,8 +47,13 @@ static void on_own_evidence(
         cannot(c, CHANNEL_REASON_OWN, m->body);
         return;
     }
-    const struct msg_blob *blob = m->body;
-    (void)channel_round_evidence(c->ch, blob->bytes, &now);
+    if (ipc_map(m->fds->fd[0], LIMIT_EVIDENCE_MAX, &evidence, &err) != 0) {
+        role_log(r, "keyd's evidence: %s", err.msg);
+        (void)channel_round_cannot(c->ch, CHANNEL_REASON_OWN, &now);
+        return;
+    }
+    (void)channel_round_evidence(c->ch, evidence, &now);
+    ipc_unmap(evidence);
 }
 
 void attest_own(struct conn *c, const uint8_t binder[static CHANNEL_BINDER])
@@ -58,7 +64,7 @@ void attest_own(struct conn *c, const uint8_t binder[static CHANNEL_BINDER])
     role_request(c->d->role, &(struct role_request){.to = MSG_ROLE_KEYD,
                                      .type = MSG_EVIDENCE_GET,
                                      .msg = &get,
-                                     .expect = MSG_BLOB,
+                                     .expect = MSG_FILE,
                                      .done = on_own_evidence,
                                      .user = ask_new(c)});
 }
@@ -90,13 +96,23 @@ static void on_appraised(struct role *r, const struct role_msg *m, void *user)
 void attest_peer(struct conn *c, const uint8_t binder[static CHANNEL_BINDER],
         struct span untrusted_evidence)
 {
-    struct msg_appraise msg = {.zone = span_str(channel_peer(c->ch)),
-            .evidence = untrusted_evidence};
+    struct msg_appraise msg = {.zone = span_str(channel_peer(c->ch))};
+    struct channel_time now = netd_now();
+    CLEANUP(buf_close_fd) int fd = -1;
+    struct err err;
 
+    if (ipc_seal(untrusted_evidence, "evidence", &fd, &err) != 0) {
+        role_log(
+                c->d->role, "evidence of %s: %s", channel_peer(c->ch), err.msg);
+        (void)channel_round_cannot(c->ch, CHANNEL_REASON_BUSY, &now);
+        return;
+    }
     memcpy(msg.binder, binder, sizeof(msg.binder));
     role_request(c->d->role, &(struct role_request){.to = MSG_ROLE_ATTESTD,
                                      .type = MSG_APPRAISE,
                                      .msg = &msg,
+                                     .fds = &fd,
+                                     .n_fds = 1,
                                      .expect = MSG_APPRAISED,
                                      .done = on_appraised,
                                      .user = ask_new(c)});

@@ -23,8 +23,10 @@
 /* JSON of a statement or envelope: must fit a log entry as base64 in DSSE. */
 #define LIMIT_STATEMENT_MAX 45000
 #define LIMIT_JSON_DEPTH    32
-/* Evidence of one machine on a channel: quote, keys, event log. */
-#define LIMIT_EVIDENCE_MAX  65536
+/* Evidence of one machine on a channel: quote, keys, event logs.  A server's
+ * firmware log has 20 to 100 KiB, its list of measured files 100 bytes a
+ * file. */
+#define LIMIT_EVIDENCE_MAX  (4u << 20)
 #define LIMIT_EVENT_LOG_MAX (16u << 20)
 /* A firmware's log: real ones are under 1 MiB; a server that runs for years
  * with a runtime log in the same form gets near these. */

@@ -24,7 +24,7 @@
 #include "pack.h"
 
 #define ENROL_FILE_MAX   49152
-#define ENROL_ANSWER_MAX 98304 /* LIMIT_EVIDENCE_MAX as base64 */
+#define ENROL_ANSWER_MAX (6u << 20) /* LIMIT_EVIDENCE_MAX as base64 */
 #define ENROL_CHAIN_MAX  6
 #define ENROL_SECRET     32
 

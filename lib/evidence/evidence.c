@@ -2,9 +2,25 @@
 /* The evidence blob: docs/proto/evidence.md, section 2. */
 #include "evidence.h"
 
-#define MAGIC      "QAIREVID"
-#define PART_QUOTE 1
-#define PART_LOG   2
+#define MAGIC "QAIREVID"
+
+static const char *const kind_names[EVIDENCE_KINDS] = {
+        [EVIDENCE_QUOTE] = "quote",
+        [EVIDENCE_ZONE_LOG] = "event log of the zone",
+        [EVIDENCE_FIRMWARE] = "firmware event log",
+        [EVIDENCE_IMA] = "list of measured files",
+        [EVIDENCE_SNP_REPORT] = "SNP report",
+        [EVIDENCE_SNP_CERTS] = "SNP certificates",
+        [EVIDENCE_DRTM] = "event log of the dynamic launch",
+        [EVIDENCE_SPDM] = "transcripts of devices",
+};
+
+const char *evidence_kind_name(unsigned kind)
+{
+    const char *s = kind < EVIDENCE_KINDS ? kind_names[kind] : NULL;
+
+    return s ? s : "unknown";
+}
 
 static bool get_quote_part(struct span part, struct evidence *e)
 {
@@ -23,21 +39,46 @@ static bool get_quote_part(struct span part, struct evidence *e)
     return wire_end(&r);
 }
 
-/* Parts by ascending kind, none twice, the quote always first. */
-static bool get_parts(struct wire_reader *r, struct evidence *e)
+/* The least version that has a place for all that is there. */
+static uint16_t version_of(const struct evidence *e)
+{
+    for (unsigned kind = EVIDENCE_FIRMWARE; kind < EVIDENCE_KINDS; kind++)
+        if (e->part[kind].len > 0)
+            return EVIDENCE_VERSION;
+    return EVIDENCE_VERSION_PLAIN;
+}
+
+/* By ascending kind, none twice, none empty. */
+static bool get_more_parts(struct wire_reader *r, size_t n, struct evidence *e)
+{
+    uint16_t kind, last = EVIDENCE_QUOTE;
+    struct span part;
+
+    for (; n > 0; n--) {
+        if (!wire_get_u16be(r, &kind) || kind <= last ||
+                kind >= EVIDENCE_KINDS || !wire_get_vec32be(r, &part) ||
+                part.len == 0)
+            return false;
+        if (kind == EVIDENCE_ZONE_LOG)
+            e->log = part;
+        else
+            e->part[kind] = part;
+        last = kind;
+    }
+    return wire_end(r);
+}
+
+/* The quote always first. */
+static bool get_parts(
+        struct wire_reader *r, uint16_t version, struct evidence *e)
 {
     uint16_t n, kind;
     struct span part;
 
-    if (!wire_get_u16be(r, &n) || n < 1 || n > 2 || !wire_get_u16be(r, &kind) ||
-            kind != PART_QUOTE || !wire_get_vec32be(r, &part) ||
-            !get_quote_part(part, e))
-        return false;
-    e->log = SPAN_EMPTY;
-    if (n == 2 && (!wire_get_u16be(r, &kind) || kind != PART_LOG ||
-                          !wire_get_vec32be(r, &e->log) || e->log.len == 0))
-        return false;
-    return wire_end(r);
+    return wire_get_u16be(r, &n) && n >= 1 && n < EVIDENCE_KINDS &&
+           wire_get_u16be(r, &kind) && kind == EVIDENCE_QUOTE &&
+           wire_get_vec32be(r, &part) && get_quote_part(part, e) &&
+           get_more_parts(r, n - 1u, e) && version == version_of(e);
 }
 
 int evidence_parse(struct span bytes, struct evidence *ret, struct err *err)
@@ -53,9 +94,9 @@ int evidence_parse(struct span bytes, struct evidence *ret, struct err *err)
     if (!wire_get_span(&r, sizeof(MAGIC) - 1, &magic) ||
             !span_eq_str(magic, MAGIC) || !wire_get_u16be(&r, &version))
         return err_set(err, ERR_SYNTAX, "not evidence of a zone");
-    if (version != EVIDENCE_VERSION)
+    if (version != EVIDENCE_VERSION && version != EVIDENCE_VERSION_PLAIN)
         return err_set(err, ERR_UNSUPPORTED, "evidence of version %u", version);
-    if (!get_parts(&r, &e))
+    if (!get_parts(&r, version, &e))
         return err_set(err, ERR_SYNTAX, "evidence is malformed");
     rc = tcg_attest(e.attest, &e.quote, err);
     if (rc == 0)
@@ -82,7 +123,7 @@ static size_t quote_size(const struct evidence *e)
 
 static void put_quote_part(struct wire_writer *w, const struct evidence *e)
 {
-    wire_put_u16be(w, PART_QUOTE);
+    wire_put_u16be(w, EVIDENCE_QUOTE);
     wire_put_u32be(w, (uint32_t)quote_size(e));
     wire_put_vec16be(w, e->attest);
     wire_put_vec16be(w, e->signature);
@@ -92,14 +133,45 @@ static void put_quote_part(struct wire_writer *w, const struct evidence *e)
         wire_put_vec8(w, e->values.value[i]);
 }
 
+static struct span part_of(const struct evidence *e, unsigned kind)
+{
+    return kind == EVIDENCE_ZONE_LOG ? e->log : e->part[kind];
+}
+
+/* Of the parts behind the quote. */
+static size_t more_size(const struct evidence *e, uint16_t *ret_n)
+{
+    size_t size = 0;
+
+    *ret_n = 0;
+    for (unsigned kind = EVIDENCE_ZONE_LOG; kind < EVIDENCE_KINDS; kind++) {
+        if (part_of(e, kind).len == 0)
+            continue;
+        size += 6 + part_of(e, kind).len;
+        ++*ret_n;
+    }
+    return size;
+}
+
+static void put_more_parts(struct wire_writer *w, const struct evidence *e)
+{
+    for (unsigned kind = EVIDENCE_ZONE_LOG; kind < EVIDENCE_KINDS; kind++) {
+        if (part_of(e, kind).len == 0)
+            continue;
+        wire_put_u16be(w, (uint16_t)kind);
+        wire_put_vec32be(w, part_of(e, kind));
+    }
+}
+
 int evidence_format(const struct evidence *e, struct buf *ret, struct err *err)
 {
     struct wire_writer w;
     struct evidence back;
     struct span done;
     uint8_t *room;
-    size_t need = sizeof(MAGIC) - 1 + 4 + 6 + quote_size(e) +
-                  (e->log.len ? 6 + e->log.len : 0);
+    uint16_t more;
+    size_t need =
+            sizeof(MAGIC) - 1 + 4 + 6 + quote_size(e) + more_size(e, &more);
     int r;
 
     if (need > LIMIT_EVIDENCE_MAX || e->values.n > TCG_VALUES_MAX)
@@ -109,13 +181,10 @@ int evidence_format(const struct evidence *e, struct buf *ret, struct err *err)
         return buf_ok(ret, err);
     w = wire_writer_of(room, need);
     wire_put_bytes(&w, (const uint8_t *)MAGIC, sizeof(MAGIC) - 1);
-    wire_put_u16be(&w, EVIDENCE_VERSION);
-    wire_put_u16be(&w, e->log.len ? 2 : 1);
+    wire_put_u16be(&w, version_of(e));
+    wire_put_u16be(&w, (uint16_t)(1 + more));
     put_quote_part(&w, e);
-    if (e->log.len) {
-        wire_put_u16be(&w, PART_LOG);
-        wire_put_vec32be(&w, e->log);
-    }
+    put_more_parts(&w, e);
     if (!wire_finish(&w, &done))
         return err_set(err, ERR_LIMIT, "evidence does not fit its form");
     /* Nothing leaves here that the other side would not read. */

@@ -28,7 +28,7 @@ struct tcg_selection evidence_zone_selection(void);
 
 #define EVIDENCE_EVENT_KIND_MAX 16
 #define EVIDENCE_EVENT_NAME_MAX 255
-/* 64 KiB of evidence hold about 450 events. */
+/* Programs, policy, qubes and services of a zone, and its changes since. */
 #define EVIDENCE_EVENTS_MAX 1024
 
 /* One measured file: data of an EV_EVENT_TAG in PCR 14. */
@@ -103,7 +103,23 @@ void evidence_events_fini(struct evidence_events *e);
 
 /* ---- the evidence blob ----------------------------------------------- */
 
-#define EVIDENCE_VERSION 1
+#define EVIDENCE_VERSION       2
+#define EVIDENCE_VERSION_PLAIN 1 /* quote and zone's log alone */
+
+/* What a blob can hold; docs/proto/evidence.md, section 2, has the forms. */
+enum evidence_kind {
+    EVIDENCE_QUOTE = 1,
+    EVIDENCE_ZONE_LOG = 2,   /* struct evidence: log */
+    EVIDENCE_FIRMWARE = 3,   /* TCG event log of firmware and loaders */
+    EVIDENCE_IMA = 4,        /* the kernel's list of measured files */
+    EVIDENCE_SNP_REPORT = 5, /* AMD SEV-SNP attestation report */
+    EVIDENCE_SNP_CERTS = 6,  /* its certificates, as the host gave them */
+    EVIDENCE_DRTM = 7,       /* event log of a dynamic launch */
+    EVIDENCE_SPDM = 8,       /* transcripts of devices */
+    EVIDENCE_KINDS
+};
+/* "firmware event log"; "unknown". */
+const char *evidence_kind_name(unsigned kind);
 
 /* Canonical: parse then format gives the same bytes. */
 struct evidence {
@@ -116,11 +132,13 @@ struct evidence {
     struct tcg_public ak_public;
     struct tcg_values values; /* in the order of quote.selection */
     struct span log;          /* evidence_events_*; may be empty */
+    /* By kind, from EVIDENCE_FIRMWARE; not looked into; empty: absent. */
+    struct span part[EVIDENCE_KINDS];
 };
 int evidence_parse(struct span bytes, struct evidence *ret, struct err *err)
         MUST_CHECK;
 /*
- * From attest, signature, ak, values and log (the parsed fields are not
+ * From attest, signature, ak, values, log and parts (the parsed fields are not
  * looked at); at most LIMIT_EVIDENCE_MAX bytes, appended to ret.
  */
 int evidence_format(const struct evidence *e, struct buf *ret, struct err *err)

@@ -164,9 +164,8 @@ static const struct shape incoming = {
 };
 
 static const struct shape appraise = {
-        .n = 3,
-        .field = {TEXT(msg_appraise, zone), FIXED(msg_appraise, binder),
-                BLOB(msg_appraise, evidence)},
+        .n = 2,
+        .field = {TEXT(msg_appraise, zone), FIXED(msg_appraise, binder)},
 };
 
 static const struct shape appraised = {
@@ -242,7 +241,7 @@ static const struct type {
         [MSG_CHANNEL_CERT] = {"CHANNEL_CERT", &blob, 0, false},
         [MSG_EVIDENCE_GET] = {"EVIDENCE_GET", &evidence_get, 0, false},
         [MSG_STATE_FALLEN] = {"STATE_FALLEN", &refused, 0, false},
-        [MSG_APPRAISE] = {"APPRAISE", &appraise, 0, false},
+        [MSG_APPRAISE] = {"APPRAISE", &appraise, 1, false},
         [MSG_APPRAISED] = {"APPRAISED", &appraised, 0, true},
         [MSG_CALL] = {"CALL", &call, 1, false},
         [MSG_QUBE_RUN] = {"QUBE_RUN", &qube_run, 1, false},

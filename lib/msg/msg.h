@@ -91,12 +91,12 @@ enum msg_type {
 
     /* netd -> keyd */
     MSG_CHANNEL_CERT = 112, /* msg_blob (SPKI) -> MSG_BLOB (certificate DER) */
-    MSG_EVIDENCE_GET = 113, /* msg_evidence_get -> MSG_BLOB */
+    MSG_EVIDENCE_GET = 113, /* msg_evidence_get -> MSG_FILE */
     /* keyd -> netd: the own state is not approved; struct msg_refused */
     MSG_STATE_FALLEN = 114,
 
     /* netd -> attestd */
-    MSG_APPRAISE = 128,  /* msg_appraise -> MSG_APPRAISED */
+    MSG_APPRAISE = 128,  /* msg_appraise + sealed memfd -> MSG_APPRAISED */
     MSG_APPRAISED = 129, /* msg_appraised */
 
     /* admin -> calld */
@@ -278,7 +278,6 @@ struct msg_incoming {
 struct msg_appraise {
     struct span zone;
     uint8_t binder[MSG_DIGEST];
-    struct span evidence;
 };
 
 struct msg_appraised {

@@ -22,7 +22,7 @@
 #include "statement.h"
 
 /* Two envelopes, a proof and evidence at their limits, escaped or base64. */
-#define RECEIPT_MAX (512u << 10)
+#define RECEIPT_MAX (6u << 20)
 
 struct receipt {
     struct span profile;   /* "sshsig" */

@@ -8,8 +8,9 @@
 
 /* Largest integer that every JSON reader keeps exactly (RFC 8259, 6). */
 #define JSON_INT_MAX ((UINT64_C(1) << 53) - 1)
-/* Far above any document here; bounds what one parse may cost. */
-#define JSON_TEXT_MAX (1u << 20)
+/* A receipt or an answer with evidence at its limit, as base64; whoever parses
+ * something smaller bounds it first. */
+#define JSON_TEXT_MAX (6u << 20)
 
 /*
  * Jansson seeds its hash tables by opening /dev/urandom, which a sandboxed

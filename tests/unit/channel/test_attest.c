@@ -498,7 +498,7 @@ static const struct {
         {"evidence of length 0", {2, 0, 0, 0, 0, 0, 0, 0}, ERR_SYNTAX},
         {"short hello", {1, 0, 0, 0, 0, 0, 0, 41}, ERR_SYNTAX},
         {"long hello", {1, 0, 0, 0, 0, 0, 0, 103}, ERR_LIMIT},
-        {"evidence of max + 1", {2, 0, 0, 0, 0, 1, 0, 1}, ERR_LIMIT},
+        {"evidence of max + 1", {2, 0, 0, 0, 0, 0x40, 0, 1}, ERR_LIMIT},
         {"length 2^31", {2, 0, 0, 0, 0x80, 0, 0, 0}, ERR_LIMIT},
         {"length 2^32-1", {2, 0, 0, 0, 255, 255, 255, 255}, ERR_LIMIT},
         {"short verdict", {3, 0, 0, 0, 0, 0, 0, 33}, ERR_SYNTAX},

@@ -30,6 +30,16 @@ static void refuse(int fd, uint32_t id, const char *where, const char *reason)
     driver_put(fd, MSG_REFUSED, id, &r, NULL, 0);
 }
 
+static void answer_file(int link, uint32_t id, struct span bytes)
+{
+    struct err err;
+    int fd = -1;
+
+    assert_int_equal(ipc_seal(bytes, "answer", &fd, &err), 0);
+    driver_put(link, MSG_FILE, id, &(struct msg_empty){0}, &fd, 1);
+    (void)close(fd);
+}
+
 static void play_keyd(struct zone *z, uint16_t type, void *body, uint32_t id)
 {
     uint8_t der[CRYPTO_CERT_MAX], evidence[9 + MSG_DIGEST] = "evidence:";
@@ -62,13 +72,17 @@ static void play_keyd(struct zone *z, uint16_t type, void *body, uint32_t id)
             return;
         }
         memcpy(evidence + 9, in->binder, MSG_DIGEST);
-        out.bytes = SPAN_OF(evidence);
+        answer_file(z->link[KEYD], id, SPAN_OF(evidence));
+        return;
     }
     driver_put(z->link[KEYD], MSG_BLOB, id, &out, NULL, 0);
 }
 
-static void play_attestd(struct zone *z, uint16_t type, void *body, uint32_t id)
+static void play_attestd(struct zone *z, uint16_t type, void *body, uint32_t id,
+        struct ipc_fds *fds)
 {
+    struct span evidence;
+    struct err err;
     struct msg_appraise *in = body;
     struct msg_appraised out = {.state = span_str("golden (emulated)")};
 
@@ -76,9 +90,12 @@ static void play_attestd(struct zone *z, uint16_t type, void *body, uint32_t id)
     z->appraisals++;
     if (z->mute_attestd)
         return;
-    out.accept = !z->not_golden && in->evidence.len == 9 + MSG_DIGEST &&
-                 memcmp(in->evidence.ptr + 9, in->binder, MSG_DIGEST) == 0;
-    crypto_sha256(in->evidence, out.evidence);
+    assert_int_equal(
+            ipc_map(fds->fd[0], LIMIT_EVIDENCE_MAX, &evidence, &err), 0);
+    out.accept = !z->not_golden && evidence.len == 9 + MSG_DIGEST &&
+                 memcmp(evidence.ptr + 9, in->binder, MSG_DIGEST) == 0;
+    crypto_sha256(evidence, out.evidence);
+    ipc_unmap(evidence);
     if (!out.accept) {
         out.state = span_str("not approved");
         out.reason = span_str("policy.d/30-sign.policy differs\nsecond line");
@@ -157,7 +174,7 @@ static bool play(struct zone *z, enum link l)
         play_keyd(z, type, body, id);
         break;
     case ATTESTD:
-        play_attestd(z, type, body, id);
+        play_attestd(z, type, body, id, &fds);
         break;
     case LOGD:
         play_logd(z, type, body, id);

@@ -4,11 +4,15 @@
 #include "driver.h"
 #include "pack_fixture.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -94,6 +98,18 @@ static int teardown(void **state)
     return 0;
 }
 
+/* As netd sends it. */
+static void put(struct world *w, uint32_t id, const struct msg_appraise *q,
+        struct span evidence)
+{
+    struct err err;
+    int fd = -1;
+
+    assert_int_equal(ipc_seal(evidence, "evidence", &fd, &err), 0);
+    driver_put(w->netd, MSG_APPRAISE, id, q, &fd, 1);
+    (void)close(fd);
+}
+
 /* The state that comes back for evidence as the machine is now. */
 static bool ask(struct world *w, const char *zone, const char *state,
         const char *reason)
@@ -106,8 +122,7 @@ static bool ask(struct world *w, const char *zone, const char *state,
     memcpy(q.binder, binder, 32);
     buf_reset(&w->blob);
     machine_evidence(&w->server.machine, binder, &w->blob);
-    q.evidence = buf_span(&w->blob);
-    driver_put(w->netd, MSG_APPRAISE, 7, &q, NULL, 0);
+    put(w, 7, &q, buf_span(&w->blob));
     assert_int_equal(driver_get(w->netd, &a, NULL, &id), MSG_APPRAISED);
     assert_int_equal(id, 7);
     crypto_sha256(buf_span(&w->blob), digest);
@@ -182,9 +197,8 @@ static void ask_until_withdrawn(struct world *w)
     memcpy(q.binder, binder, 32);
     buf_reset(&w->blob);
     machine_evidence(&w->server.machine, binder, &w->blob);
-    q.evidence = buf_span(&w->blob);
     for (int i = 0; i < 2000; i++) {
-        driver_put(w->netd, MSG_APPRAISE, 1, &q, NULL, 0);
+        put(w, 1, &q, buf_span(&w->blob));
         assert_int_equal(driver_get(w->netd, &a, NULL, NULL), MSG_APPRAISED);
         if (!a.accept) {
             assert_non_null(memmem(a.reason.ptr, a.reason.len,
@@ -227,11 +241,23 @@ static void test_garbage_is_answered(void **state)
     struct msg_appraise q = {.zone = span_str("server")};
     struct msg_appraised a;
 
-    q.evidence = SPAN("QAIREVID\x00\x01\xff\xff", 12);
-    driver_put(w->netd, MSG_APPRAISE, 1, &q, NULL, 0);
+    put(w, 1, &q, SPAN("QAIREVID\x00\x01\xff\xff", 12));
     assert_int_equal(driver_get(w->netd, &a, NULL, NULL), MSG_APPRAISED);
     assert_false(a.accept);
     assert_true(ask(w, "server", "golden (emulated)", NULL));
+}
+
+/* Evidence that its sender could still change is not looked at. */
+static void test_unsealed_evidence_ends_it(void **state)
+{
+    struct world *w = *state;
+    struct msg_appraise q = {.zone = span_str("server")};
+    int fd = memfd_create("evidence", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    assert_int_equal(write(fd, "QAIREVID", 8), 8);
+    driver_put(w->netd, MSG_APPRAISE, 1, &q, &fd, 1);
+    (void)close(fd);
+    assert_int_not_equal(driver_wait(&w->d), 0);
 }
 
 static void test_other_message_ends_it(void **state)
@@ -259,7 +285,7 @@ static void test_without_a_pack_all_is_refused(void **state)
     w->netd = driver_peer(&w->d, MSG_ROLE_NETD);
     driver_begin(&w->d);
     assert_int_equal(driver_get(w->d.control, &body, NULL, NULL), MSG_READY);
-    driver_put(w->netd, MSG_APPRAISE, 1, &q, NULL, 0);
+    put(w, 1, &q, buf_span(&w->blob));
     assert_int_equal(driver_get(w->netd, &a, NULL, NULL), MSG_REFUSED);
     assert_true(span_eq_str(a.where, "attestd"));
     assert_true(a.reason.len > 0);
@@ -304,6 +330,7 @@ int main(int argc, char **argv)
             T(test_approval_withdrawn_while_running),
             T(test_foreign_pack_is_not_taken),
             T(test_garbage_is_answered),
+            T(test_unsealed_evidence_ends_it),
             T(test_other_message_ends_it),
             T(test_without_a_pack_all_is_refused),
             cmocka_unit_test(test_clocks_are_bounded_and_forget_other_aks),

@@ -232,7 +232,8 @@ static void test_enrol_and_answer(void **state)
     CLEANUP(buf_fini) struct buf text = BUF_INIT(1u << 20);
     struct evidence *e = calloc(1, sizeof *e);
     struct crypto_hasher *h = crypto_hasher_new(CRYPTO_SHA256);
-    uint8_t blob[LIMIT_EVIDENCE_MAX], binder[32];
+    static uint8_t blob[LIMIT_EVIDENCE_MAX];
+    uint8_t binder[32];
     char a[128], b[128], c[128];
     struct statement_reader r;
     struct json_t *j;

@@ -115,10 +115,6 @@ static uint16_t create(
 
 static void test_nothing_opens_before_approval(void **state)
 {
-    struct msg_evidence_get q = {.binder = {9}};
-    struct evidence *e = calloc(1, sizeof *e);
-    union any b;
-
     (void)state;
     world_start(&w);
     assert_false(world_approved(&w, reason, sizeof reason));
@@ -127,12 +123,6 @@ static void test_nothing_opens_before_approval(void **state)
     assert_true(cert_refused());
     assert_int_equal(create("release", "tpm", "sshsig"), MSG_REFUSED);
     SAYS("keys are closed");
-    /* evidence is for everybody, or nobody could ever approve */
-    driver_put(w.netd, MSG_EVIDENCE_GET, 5, &q, NULL, 0);
-    assert_int_equal(netd_get(&b), MSG_BLOB);
-    OK(evidence_parse(b.blob.bytes, e, &err));
-    assert_true(span_eq(e->quote.extra, SPAN_OF(q.binder)));
-    free(e);
 }
 
 static void test_approval_opens_and_envelope_holds(void **state)

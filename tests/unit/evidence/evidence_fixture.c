@@ -157,10 +157,18 @@ static void put_blob(struct machine *m, struct span attest, struct span sig,
     static uint8_t room[LIMIT_EVIDENCE_MAX + 4096];
     struct wire_writer w = wire_writer_of(room, sizeof(room));
     struct span log = m->no_log ? SPAN_EMPTY : buf_span(&m->log), done;
+    uint16_t parts = log.len ? 2 : 1, version = EVIDENCE_VERSION_PLAIN;
+
+    for (unsigned kind = EVIDENCE_FIRMWARE; kind < EVIDENCE_KINDS; kind++) {
+        if (m->part[kind].len == 0)
+            continue;
+        parts++;
+        version = EVIDENCE_VERSION;
+    }
 
     wire_put_bytes(&w, (const uint8_t *)"QAIREVID", 8);
-    wire_put_u16be(&w, EVIDENCE_VERSION);
-    wire_put_u16be(&w, log.len ? 2 : 1);
+    wire_put_u16be(&w, version);
+    wire_put_u16be(&w, parts);
     wire_put_u16be(&w, 1);
     wire_put_u32be(&w, (uint32_t)(6 + attest.len + sig.len + m->ak_len + 2 +
                                   v->n * (1 + v->value[0].len)));
@@ -173,6 +181,12 @@ static void put_blob(struct machine *m, struct span attest, struct span sig,
     if (log.len) {
         wire_put_u16be(&w, 2);
         wire_put_vec32be(&w, log);
+    }
+    for (uint16_t kind = EVIDENCE_FIRMWARE; kind < EVIDENCE_KINDS; kind++) {
+        if (m->part[kind].len == 0)
+            continue;
+        wire_put_u16be(&w, kind);
+        wire_put_vec32be(&w, m->part[kind]);
     }
     assert_true(wire_finish(&w, &done));
     buf_append(ret, done);

@@ -19,6 +19,8 @@ struct machine {
     uint32_t also;
     uint8_t other[TCG_PCRS][CRYPTO_SHA256_SIZE];
 
+    struct span part[EVIDENCE_KINDS]; /* as in struct evidence */
+
     /* What a liar would change; set by machine_init to what is right. */
     uint16_t attest_type;
     uint16_t bank;

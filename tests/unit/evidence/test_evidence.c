@@ -97,9 +97,12 @@ static const struct {
     int code;
 } bad_headers[] = {
         {"magic", 0, 'q', ERR_SYNTAX},
-        {"version", 9, 2, ERR_UNSUPPORTED},
+        {"version", 9, 3, ERR_UNSUPPORTED},
+        {"version 0", 9, 0, ERR_UNSUPPORTED},
+        {"version of more than is there", 9, 2, ERR_SYNTAX},
         {"no part", 11, 0, ERR_SYNTAX},
         {"three parts", 11, 3, ERR_SYNTAX},
+        {"parts without end", 10, 0xff, ERR_SYNTAX},
         {"log first", 13, 2, ERR_SYNTAX},
         {"part of 2^31 bytes", 14, 0x80, ERR_SYNTAX},
 };
@@ -135,25 +138,93 @@ static void test_oversized_is_refused(void **state)
     buf_fini(&big);
 }
 
-/* A log that only just does not fit must be refused when it is made. */
-static void test_too_many_files_do_not_fit(void **state)
+/* What only just does not fit must be refused when it is made. */
+static void test_too_much_does_not_fit(void **state)
 {
-    struct evidence e;
+    static uint8_t log[LIMIT_EVIDENCE_MAX];
     struct buf out = BUF_INIT(LIMIT_EVIDENCE_MAX);
-    char name[64];
+    struct evidence e;
 
     (void)state;
     assert_int_equal(evidence_parse(buf_span(&blob), &e, NULL), 0);
-    machine_boot(&machine);
-    for (int i = 0; i < 800; i++) {
-        (void)snprintf(name, sizeof(name), "services/qair.Service%d", i);
-        machine_measure(&machine, "service", name, "x");
-    }
-    machine_close(&machine);
-    e.log = buf_span(&machine.log);
+    e.part[EVIDENCE_FIRMWARE] = SPAN(log, sizeof(log) - blob.len - 5);
     assert_int_equal(evidence_format(&e, &out, NULL), ERR_LIMIT);
     assert_int_equal(out.len, 0);
+    e.part[EVIDENCE_FIRMWARE].len--;
+    assert_int_equal(evidence_format(&e, &out, NULL), 0);
+    assert_int_equal(out.len, LIMIT_EVIDENCE_MAX);
+    assert_int_equal(evidence_parse(buf_span(&out), &e, NULL), 0);
     buf_fini(&out);
+}
+
+/* ---- further parts --------------------------------------------------- */
+
+static void test_parts_round_trip(void **state)
+{
+    static const char *const text = "no two parts are the same bytes";
+    struct buf again = BUF_INIT(LIMIT_EVIDENCE_MAX);
+    struct evidence e;
+
+    (void)state;
+    for (unsigned set = 1; set < 1u << 6; set++) {
+        for (unsigned k = EVIDENCE_FIRMWARE; k < EVIDENCE_KINDS; k++)
+            machine.part[k] = set >> (k - EVIDENCE_FIRMWARE) & 1
+                                      ? SPAN(text + k, k)
+                                      : SPAN_EMPTY;
+        machine.no_log = set & 1;
+        buf_reset(&blob);
+        machine_evidence(&machine, binder, &blob);
+        assert_int_equal(evidence_parse(buf_span(&blob), &e, NULL), 0);
+        for (unsigned k = EVIDENCE_FIRMWARE; k < EVIDENCE_KINDS; k++)
+            assert_true(span_eq(e.part[k], machine.part[k]));
+        assert_int_equal(e.log.len == 0, machine.no_log);
+        buf_reset(&again);
+        assert_int_equal(evidence_format(&e, &again, NULL), 0);
+        assert_true(span_eq(buf_span(&blob), buf_span(&again)));
+    }
+    buf_fini(&again);
+}
+
+/* The blob with firmware and IMA; patched at the place of a part's header. */
+static void test_parts_out_of_order(void **state)
+{
+    static const struct {
+        const char *what;
+        uint8_t first, second;
+    } bad[] = {
+            {"twice", 3, 3},
+            {"descending", 4, 3},
+            {"a second quote", 1, 4},
+            {"a second log of the zone", 2, 4},
+            {"unknown kind", 3, EVIDENCE_KINDS},
+            {"kind 0", 0, 4},
+    };
+    size_t at;
+    struct evidence e;
+
+    (void)state;
+    machine.part[EVIDENCE_FIRMWARE] = span_str("firmware");
+    machine.part[EVIDENCE_IMA] = span_str("ima");
+    buf_reset(&blob);
+    machine_evidence(&machine, binder, &blob);
+    at = blob.len - 6 - 3 - 6 - 8 + 1; /* low byte of the first kind */
+    assert_int_equal(blob.ptr[at], EVIDENCE_FIRMWARE);
+    assert_int_equal(blob.ptr[at + 14], EVIDENCE_IMA);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        print_message("  %s\n", bad[i].what);
+        blob.ptr[at] = bad[i].first;
+        blob.ptr[at + 14] = bad[i].second;
+        assert_int_equal(evidence_parse(buf_span(&blob), &e, NULL), ERR_SYNTAX);
+    }
+    blob.ptr[at] = EVIDENCE_FIRMWARE;
+    blob.ptr[at + 14] = EVIDENCE_IMA;
+    assert_int_equal(evidence_parse(buf_span(&blob), &e, NULL), 0);
+    blob.ptr[9] = EVIDENCE_VERSION_PLAIN; /* which has no such parts */
+    assert_int_equal(evidence_parse(buf_span(&blob), &e, NULL), ERR_SYNTAX);
+    blob.ptr[9] = EVIDENCE_VERSION;
+    blob.len -= 3;
+    blob.ptr[blob.len - 1] = 0; /* a part that is there and empty */
+    assert_int_equal(evidence_parse(buf_span(&blob), &e, NULL), ERR_SYNTAX);
 }
 
 static void test_other_attestations_are_not_quotes(void **state)
@@ -491,7 +562,9 @@ int main(void)
             T(test_flipped_bits_never_hold),
             T(test_bad_headers),
             T(test_oversized_is_refused),
-            T(test_too_many_files_do_not_fit),
+            T(test_too_much_does_not_fit),
+            T(test_parts_round_trip),
+            T(test_parts_out_of_order),
             T(test_other_attestations_are_not_quotes),
             T(test_events_round_trip),
             T(test_log_without_separator),
