@@ -266,7 +266,7 @@ static int verify(
         r = take_input(o, p, &l, &in, err);
     if (r != 0)
         return r;
-    in.reference = pack_reference(p, span_str(in.zone->name), in.time);
+    appraise_take_pack(&in, p, span_str(in.zone->name));
     appraise(&in, &a);
     *ret_accept = a.accept;
     if (o->json)

@@ -154,13 +154,13 @@ static int self_appraise(struct keyd *k, const struct pack_reference *ref,
     CLEANUP(buf_fini) struct buf evidence = BUF_INIT(LIMIT_EVIDENCE_MAX);
     uint8_t binder[CRYPTO_SHA256_SIZE];
     struct appraise_input in = {
-            .zone = pack_zone(k->pack, k->zone_name),
-            .reference = ref,
             .binder = SPAN_OF(binder),
             .time = role_now(),
     };
     int r;
 
+    appraise_take_pack(&in, k->pack, k->zone_name);
+    in.reference = ref; /* whose policy the TPM is asked to believe */
     crypto_random(binder, sizeof binder);
     r = keyd_state_evidence(k, binder, &evidence, err);
     if (r != 0)

@@ -31,6 +31,9 @@ static const char *const reason_names[APPRAISE_REASON_COUNT] = {
         [APPRAISE_FILE_MISSING] = "file missing",
         [APPRAISE_FILE_EXTRA] = "file not approved",
         [APPRAISE_ORDER] = "other order",
+        [APPRAISE_RULE] = "rule not met",
+        [APPRAISE_UNDECIDED] = "undecided",
+        [APPRAISE_PART] = "part of the evidence not verified",
 };
 
 const char *appraise_reason_name(enum appraise_reason r)
@@ -71,24 +74,39 @@ void appraise_add_hex(struct appraisal *a, enum appraise_reason reason,
     appraise_add(a, reason, span_str(claim), want, got);
 }
 
+void appraise_add_all(struct appraisal *a, const struct appraisal *from)
+{
+    for (size_t i = 0; i < from->n_findings; i++) {
+        if (a->n_findings == APPRAISE_FINDINGS_MAX)
+            a->n_more++;
+        else
+            a->finding[a->n_findings++] = from->finding[i];
+    }
+    a->n_more += from->n_more;
+}
+
+void appraise_note(struct appraise_work *w, const char *part, const char *why)
+{
+    struct appraise_detail *d = w->detail;
+    struct appraise_note *n;
+
+    if (d->n_notes == ARRAY_LEN(d->note))
+        return;
+    n = &d->note[d->n_notes++];
+    n->part = part;
+    text_format_safe(span_str(why), n->text, sizeof(n->text));
+}
+
 /* ---- the checks ------------------------------------------------------ */
 
-/* What the checks work on and leave behind. */
-struct work {
-    const struct appraise_input *in;
-    struct evidence e;
-    struct evidence_events events;
-    struct appraisal *out;
-};
-
-static bool refuse(struct work *w, enum appraise_reason reason,
+static bool refuse(struct appraise_work *w, enum appraise_reason reason,
         const char *expected, const char *actual)
 {
     appraise_add(w->out, reason, SPAN_EMPTY, expected, actual);
     return false;
 }
 
-static bool check_zone(struct work *w)
+static bool check_zone(struct appraise_work *w)
 {
     const struct pack_zone *z = w->in->zone;
 
@@ -100,7 +118,7 @@ static bool check_zone(struct work *w)
     return true;
 }
 
-static bool check_form(struct work *w)
+static bool check_form(struct appraise_work *w)
 {
     struct err err = {0};
     int r = evidence_parse(w->in->evidence, &w->e, &err);
@@ -113,7 +131,7 @@ static bool check_form(struct work *w)
 }
 
 /* Pinned at enrolment: another genuine TPM is still another machine. */
-static bool check_ak(struct work *w)
+static bool check_ak(struct appraise_work *w)
 {
     const struct pack_zone *z = w->in->zone;
     struct tcg_name name;
@@ -132,7 +150,7 @@ static bool check_ak(struct work *w)
     return true;
 }
 
-static bool check_signature(struct work *w)
+static bool check_signature(struct appraise_work *w)
 {
     struct err err = {0};
 
@@ -141,7 +159,7 @@ static bool check_signature(struct work *w)
     return true;
 }
 
-static bool check_binder(struct work *w)
+static bool check_binder(struct appraise_work *w)
 {
     struct span want = w->in->binder;
 
@@ -152,7 +170,7 @@ static bool check_binder(struct work *w)
     return true;
 }
 
-static bool check_selection(struct work *w)
+static bool check_selection(struct appraise_work *w)
 {
     const struct tcg_selection *s = &w->e.quote.selection;
     char text[TCG_SELECTION_TEXT];
@@ -172,7 +190,7 @@ static bool check_selection(struct work *w)
 }
 
 /* Part 3, 18.4: the hash of the signing scheme, whatever the banks are. */
-static bool check_pcr_digest(struct work *w)
+static bool check_pcr_digest(struct appraise_work *w)
 {
     uint8_t got[CRYPTO_HASH_MAX];
     enum crypto_hash hash;
@@ -189,7 +207,7 @@ static bool check_pcr_digest(struct work *w)
 }
 
 /* Part 1, 36: resets and restarts only grow, and so does a safe clock. */
-static bool check_clock(struct work *w)
+static bool check_clock(struct appraise_work *w)
 {
     const struct tcg_clock *was = &w->in->previous.clock;
     const struct tcg_clock *is = &w->e.quote.clock;
@@ -212,7 +230,7 @@ static bool check_clock(struct work *w)
     return refuse(w, APPRAISE_CLOCK, want, got);
 }
 
-static bool check_log(struct work *w)
+static bool check_log(struct appraise_work *w)
 {
     struct err err = {0};
 
@@ -223,7 +241,7 @@ static bool check_log(struct work *w)
     return true;
 }
 
-static bool check_replay(struct work *w)
+static bool check_replay(struct appraise_work *w)
 {
     struct span quoted;
 
@@ -239,7 +257,7 @@ static bool check_replay(struct work *w)
 }
 
 /* In this order; the first that fails ends it. */
-static bool (*const checks[])(struct work *w) = {
+static bool (*const checks[])(struct appraise_work *w) = {
         check_zone,
         check_form,
         check_ak,
@@ -252,81 +270,82 @@ static bool (*const checks[])(struct work *w) = {
         check_replay,
 };
 
-static bool check_approval(struct work *w)
-{
-    const struct pack_reference *ref = w->in->reference;
-    char expires[TEXT_TIME_SIZE];
+/* ---- from claims to a state ------------------------------------------ */
 
-    if (!ref || strcmp(ref->zone, w->in->zone->name) != 0)
-        return refuse(w, APPRAISE_NO_REFERENCE,
-                "a reference of this zone that the owner signed", "none");
-    if (ref->expires != 0 && w->in->time >= ref->expires)
-        return refuse(w, APPRAISE_EXPIRED,
-                text_format_time(ref->expires, expires) ? expires : "?",
-                "later");
-    appraise_compare(&w->e, &w->events, ref, w->out);
-    return w->out->n_findings == 0;
-}
+static void (*const adapters[])(struct appraise_work *w) = {
+        appraise_tpm,
+        appraise_zone,
+};
 
-static void set_state(struct work *w)
+/* A zone without rules: its reference is all that the owner wants. */
+static void by_reference(struct appraise_work *w)
 {
+    appraise_add_all(w->out, &w->files);
+    w->out->accept = w->files.n_findings == 0;
     if (w->out->accept)
         (void)snprintf(w->out->state, sizeof(w->out->state), "%s%s",
                 w->in->reference->state,
                 w->in->zone->emulated ? " (emulated)" : "");
 }
 
-void appraise(const struct appraise_input *in, struct appraisal *ret)
+/* Not knowing what changed refuses nothing. */
+static void look_back(struct appraise_work *w)
 {
-    struct work w = {.in = in, .out = ret};
+    struct appraise_detail *d = w->detail;
+
+    if (w->in->last && claims_diff(w->in->last->claims, &d->claims, d->change,
+                               APPRAISE_CHANGES_MAX, &d->n_changes, NULL) != 0)
+        d->n_changes = 0;
+}
+
+static void judge(struct appraise_work *w)
+{
+    w->out->clock = w->e.quote.clock;
+    for (size_t i = 0; i < ARRAY_LEN(adapters); i++)
+        adapters[i](w);
+    look_back(w);
+    if (w->in->rules)
+        appraise_rules(w);
+    else
+        by_reference(w);
+}
+
+void appraise_in_full(const struct appraise_input *in, struct appraisal *ret,
+        struct appraise_detail *detail)
+{
+    struct appraise_work w = {.in = in, .out = ret, .detail = detail};
     size_t passed = 0;
 
     memset(ret, 0, sizeof(*ret));
+    memset(detail, 0, sizeof(*detail));
     (void)snprintf(ret->state, sizeof(ret->state), "%s", APPRAISE_NOT_APPROVED);
     crypto_sha256(in->evidence, ret->evidence);
     while (passed < ARRAY_LEN(checks) && checks[passed](&w))
         passed++;
     ret->genuine = passed == ARRAY_LEN(checks);
-    if (ret->genuine) {
-        ret->clock = w.e.quote.clock;
-        ret->accept = check_approval(&w);
-    }
-    set_state(&w);
+    if (ret->genuine)
+        judge(&w);
     evidence_events_fini(&w.events);
 }
 
-/* ---- for people ------------------------------------------------------ */
-
-void appraise_format(const struct appraise_finding *f, char *ret, size_t cap)
+void appraise(const struct appraise_input *in, struct appraisal *ret)
 {
-    if (f->reason == APPRAISE_FILE_DIFFERS)
-        (void)snprintf(ret, cap,
-                "%s differs from the reference: expected %s, measured %s",
-                f->claim, f->expected, f->actual);
-    else if (f->reason == APPRAISE_FILE_MISSING)
-        (void)snprintf(
-                ret, cap, "%s is missing: expected %s", f->claim, f->expected);
-    else if (f->reason == APPRAISE_FILE_EXTRA)
-        (void)snprintf(ret, cap, "%s is not in the reference: measured %s",
-                f->claim, f->actual);
-    else
-        (void)snprintf(ret, cap, "%s%s%s%s%s%s%s",
-                appraise_reason_name(f->reason), f->claim[0] ? ": " : "",
-                f->claim, f->expected[0] ? ": expected " : "", f->expected,
-                !f->actual[0]    ? ""
-                : f->expected[0] ? ", got "
-                                 : ": ",
-                f->actual);
+    struct appraise_detail detail;
+
+    appraise_in_full(in, ret, &detail);
+    appraise_detail_fini(&detail);
 }
 
-void appraise_explain(const struct appraisal *a, struct buf *ret)
+void appraise_detail_fini(struct appraise_detail *d)
 {
-    char line[APPRAISE_CLAIM_MAX + 2 * APPRAISE_VALUE_MAX + 80];
+    claims_fini(&d->claims);
+}
 
-    for (size_t i = 0; i < a->n_findings; i++) {
-        appraise_format(&a->finding[i], line, sizeof(line));
-        buf_printf(ret, "%s\n", line);
-    }
-    if (a->n_more)
-        buf_printf(ret, "and %zu more\n", a->n_more);
+void appraise_take_pack(
+        struct appraise_input *in, const struct pack *p, struct span zone)
+{
+    in->zone = pack_zone(p, zone);
+    in->reference = pack_reference(p, zone, in->time);
+    in->rules = pack_rules(p, zone, in->time);
+    in->sets = pack_sets(p);
 }

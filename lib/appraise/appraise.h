@@ -3,12 +3,18 @@
  * Room appraise (floor 3, pure): evidence + what the owner signed -> a state,
  * with reasons.
  *
- * The same function serves attestd on a live channel, the owner's command and
- * the offline judgement of a receipt: no clock, no network, no memory of its
- * own.  What cannot be decided is not accepted.  Checks stand in a table in
- * the order that docs/proto/evidence.md gives; those before the comparison
- * with the reference ("is this that machine, now?") stop at the first failure,
- * the comparison itself names every difference, file by file.
+ *   evidence -> genuine -> claims -> rules -> state
+ *
+ * The same function serves attestd on a live channel, keyd on its own machine,
+ * the owner's command and the offline judgement of a receipt: no clock, no
+ * network, no memory of its own.  What cannot be decided is not accepted.
+ *
+ * Genuine ("is this that machine, now?"): checks in a table in the order that
+ * docs/proto/evidence.md gives, ended by the first that fails.  Then each part
+ * of the evidence adds its claims (room rules); a part that does not verify
+ * adds a note and no claim.  Then the owner's rules for the zone name its
+ * state; a zone without rules is compared with its reference, file by file,
+ * and that is the whole of its rules.
  */
 #ifndef QAIR_APPRAISE_H
 #define QAIR_APPRAISE_H
@@ -39,6 +45,9 @@ enum appraise_reason {
     APPRAISE_FILE_MISSING, /* in the reference, not measured */
     APPRAISE_FILE_EXTRA,   /* measured, not in the reference */
     APPRAISE_ORDER,        /* the same files, measured in another order */
+    APPRAISE_RULE,         /* a claim is not as the rules want it */
+    APPRAISE_UNDECIDED,    /* nothing decides whether it is */
+    APPRAISE_PART,         /* a part of the evidence does not verify */
     APPRAISE_REASON_COUNT
 };
 /* "binder", "other AK", "file differs". */
@@ -64,14 +73,27 @@ struct appraise_finding {
 #define APPRAISE_STATE_MAX    (PACK_STATE_MAX + 1 + 16)
 #define APPRAISE_NOT_APPROVED "not approved"
 
+/* What the last good evidence of a zone said; its owner keeps it. */
+struct appraise_last {
+    uint64_t time;
+    const struct claims *claims;
+};
+
 struct appraise_input {
     struct span evidence;                   /* untrusted */
     const struct pack_zone *zone;           /* NULL: refused */
-    const struct pack_reference *reference; /* NULL: not approved */
+    const struct pack_reference *reference; /* NULL: none is approved */
+    const struct pack_rules *rules;         /* NULL: the reference decides */
+    struct rules_sets sets;                 /* that rules name */
     struct span binder;                     /* 32 bytes, expected */
     uint64_t time;
     struct appraise_previous previous;
+    const struct appraise_last *last; /* NULL: unknown */
 };
+/* Sets zone, reference, rules and sets: what the pack says of the zone at
+ * in->time.  Who sets them alone must leave none of them out. */
+void appraise_take_pack(
+        struct appraise_input *in, const struct pack *p, struct span zone);
 
 struct appraisal {
     bool genuine; /* that zone's TPM, fresh, log and quote agree */
@@ -86,6 +108,33 @@ struct appraisal {
 
 /* Always fills *ret; its answer is ret->accept. */
 void appraise(const struct appraise_input *in, struct appraisal *ret);
+
+/* ---- and everything that it rests on --------------------------------- */
+
+#define APPRAISE_CHANGES_MAX 32 /* that are named; all are counted */
+
+/* A part of the evidence that adds no claims, and why. */
+struct appraise_note {
+    const char *part; /* "firmware event log" */
+    char text[ERR_MSG_MAX];
+};
+
+struct appraise_detail {
+    struct claims claims; /* of genuine evidence */
+    struct rules_verdict verdict;
+    size_t n_notes;
+    struct appraise_note note[16]; /* one a part */
+    /* Against in->last. */
+    size_t n_changes;
+    struct claims_change change[APPRAISE_CHANGES_MAX];
+};
+/* As appraise.  What *detail says points into it, the input and its pack. */
+void appraise_in_full(const struct appraise_input *in, struct appraisal *ret,
+        struct appraise_detail *detail);
+void appraise_detail_fini(struct appraise_detail *d);
+
+/* ---- for people ------------------------------------------------------ */
+
 /*
  * "policy.d/30-sign.policy differs from the reference: expected 12ab..,
  * measured 34cd..": one finding as a line without '\n'.
@@ -93,5 +142,12 @@ void appraise(const struct appraise_input *in, struct appraisal *ret);
 void appraise_format(const struct appraise_finding *f, char *ret, size_t cap);
 /* All findings, a line each, appended. */
 void appraise_explain(const struct appraisal *a, struct buf *ret);
+/*
+ * What a colleague would answer: the state, each line of the rules that is not
+ * met with what the evidence says and where, what changed since the last good
+ * evidence, what was said and is not proved.  Lines of text, appended.
+ */
+void appraise_tell(const struct appraise_input *in, const struct appraisal *a,
+        const struct appraise_detail *d, struct buf *ret);
 
 #endif

@@ -148,6 +148,12 @@ const struct pack_reference *pack_reference_then(const struct pack *p,
  */
 const struct pack_rules *pack_rules(
         const struct pack *p, struct span zone, uint64_t unix_s);
+/*
+ * For something of the past: the rules that were in force for sure, and may
+ * have been still, given the skew.  The same as pack_rules in most cases.
+ */
+const struct pack_rules *pack_rules_before(
+        const struct pack *p, struct span zone, uint64_t unix_s);
 /* All sets; valid as long as the pack. */
 struct rules_sets pack_sets(const struct pack *p);
 /* Neither revoked nor outside since..until. */

@@ -126,20 +126,32 @@ struct rules_sets pack_sets(const struct pack *p)
     return (struct rules_sets){.n = p->n_sets, .set = p->set};
 }
 
-const struct pack_rules *pack_rules(
-        const struct pack *p, struct span zone, uint64_t unix_s)
+static const struct pack_rules *latest_rules(
+        const struct pack *p, struct span zone, uint64_t by)
 {
     const struct pack_rules *best = NULL;
 
     for (size_t i = 0; i < p->n_rules; i++) {
         const struct pack_rules *r = &p->rules[i];
 
-        if (span_eq_str(zone, r->zone) &&
-                r->issued <= plus(unix_s, PACK_SKEW_S) &&
+        if (span_eq_str(zone, r->zone) && r->issued <= by &&
                 (!best || r->issued > best->issued))
             best = r;
     }
     return best;
+}
+
+const struct pack_rules *pack_rules(
+        const struct pack *p, struct span zone, uint64_t unix_s)
+{
+    return latest_rules(p, zone, plus(unix_s, PACK_SKEW_S));
+}
+
+const struct pack_rules *pack_rules_before(
+        const struct pack *p, struct span zone, uint64_t unix_s)
+{
+    return latest_rules(
+            p, zone, unix_s < PACK_SKEW_S ? 0 : unix_s - PACK_SKEW_S);
 }
 
 static bool is_within(uint64_t since, uint64_t until, uint64_t t)

@@ -315,6 +315,19 @@ static const struct pack_reference *reference_then(const struct judge *j)
             is ? &e.quote.selection : NULL, is ? &e.values : NULL);
 }
 
+/* Rules that came into force in these minutes may not have been known yet. */
+static void appraise_then(const struct pack *p, struct span zone,
+        struct appraise_input *in, struct appraisal *ret)
+{
+    const struct pack_rules *before = pack_rules_before(p, zone, in->time);
+
+    appraise(in, ret);
+    if (ret->accept || before == in->rules)
+        return;
+    in->rules = before;
+    appraise(in, ret);
+}
+
 static enum receipt_result check_evidence(struct judge *j)
 {
     const struct statement_sign *s = &j->sign;
@@ -328,8 +341,9 @@ static enum receipt_result check_evidence(struct judge *j)
     if (is_zero(s->evidence) || !has_digest(j->r.evidence, s->evidence))
         return NO("evidence is not the one that the statement names");
     receipt_binder(s->call_id, s->key_sha256, s->artefact_sha256, binder);
+    appraise_take_pack(&in, j->in->pack, s->zone);
     in.reference = reference_then(j);
-    appraise(&in, &a);
+    appraise_then(j->in->pack, s->zone, &in, &a);
     if (!a.accept)
         return explain_appraisal(j, &a);
     if (!span_eq_str(s->state, a.state) || s->emulated != j->zone->emulated)

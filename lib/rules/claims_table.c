@@ -190,7 +190,7 @@ static const struct claim_def table[] = {
     BOOL("device.N.tdisp.ats", TDISP, "the device may translate addresses itself"),
 
     /* The zone's own files: PCR 14 (docs/proto/evidence.md, section 3). */
-    TEXT("zone.files", ZONE, "approved: as the reference in force says, file by file; else differ"),
+    TEXT("zone.files", ZONE, "approved: as the reference in force says, file by file; else changed"),
     BYTES("zone.pcr", 32, QUOTE, "PCR 14 of the SHA-256 bank"),
     NUMBER("zone.rounds", ZONE, "times that policy, qubes and services were taken anew"),
     BYTES("zone.programs", 32, ZONE, "SHA-256 of what sha256sum prints of the measured programs"),

@@ -174,6 +174,17 @@ static void test_rules_over_time(void **state)
             pack_rules(pack, z, FIXTURE_NOW)->rules->state[0].name, "old");
     assert_string_equal(
             pack_rules(pack, z, UINT64_MAX)->rules->state[0].name, "new");
+    /* Which of the two it was cannot be known for some minutes. */
+    assert_string_equal(
+            pack_rules(pack, z, later)->rules->state[0].name, "new");
+    assert_string_equal(
+            pack_rules_before(pack, z, later)->rules->state[0].name, "old");
+    assert_string_equal(pack_rules_before(pack, z, later + PACK_SKEW_S)
+                                ->rules->state[0]
+                                .name,
+            "new");
+    assert_null(pack_rules_before(pack, z, FIXTURE_NOW));
+    assert_null(pack_rules_before(pack, z, 0));
 }
 
 /* ---- what makes a pack useless --------------------------------------- */

@@ -523,6 +523,54 @@ static void a_state_that_was_not_approved_is_named(void **state)
     assert_caught(&j, RECEIPT_EVIDENCE, ", and 1 more");
 }
 
+static void add_rules(const char *text, uint64_t issued)
+{
+    BUF file = BUF_INIT(LIMIT_LOG_ENTRY_MAX);
+
+    scene_pack(&scene);
+    assert_int_equal(pack_rules_sign("server", span_str(text), issued, 0,
+                             scene.server.owner, &file, NULL),
+            0);
+    assert_int_equal(pack_add(scene.pack, span_str("rules/server.json"),
+                             buf_span(&file), NULL),
+            0);
+}
+
+static void the_rules_of_the_day_are_kept(void **state)
+{
+    static const struct {
+        const char *rules;
+        uint64_t issued;
+        const char *says; /* NULL: verified */
+    } cases[] = {
+            {"state golden\nzone.files is approved\n", FIXTURE_NOW - 1000,
+                    NULL},
+            {"state golden\ntpm.emulated is no\n", FIXTURE_NOW - 1000,
+                    "tpm.emulated"},
+            {"state golden\nsecureboot.enabled is yes\n", FIXTURE_NOW - 1000,
+                    "undecided"},
+            {"state other\nzone.files is approved\n", FIXTURE_NOW - 1000,
+                    "state is other"},
+            /* rules that came later, or may have */
+            {"state golden\ntpm.emulated is no\n", FIXTURE_NOW + 1000, NULL},
+            {"state golden\ntpm.emulated is no\n", FIXTURE_NOW - 10, NULL},
+    };
+    struct recipe r = scene_recipe(&scene, PROFILE_SSHSIG);
+    BUF text = scene_cook(&scene, &r);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct receipt_judgement j;
+
+        add_rules(cases[i].rules, cases[i].issued);
+        j = judge(buf_span(&text), FIXTURE_ARTEFACT);
+        if (cases[i].says)
+            assert_caught(&j, RECEIPT_EVIDENCE, cases[i].says);
+        else
+            assert_verified(&j);
+    }
+}
+
 static void revoked_zones_and_keys_are_not_believed(void **state)
 {
     struct recipe r = scene_recipe(&scene, PROFILE_SSHSIG);
@@ -637,6 +685,7 @@ int main(void)
             T(a_comment_that_names_another_file_is_caught),
             T(another_file_is_not_what_was_signed),
             T(a_state_that_was_not_approved_is_named),
+            T(the_rules_of_the_day_are_kept),
             T(revoked_zones_and_keys_are_not_believed),
             T(another_owner_knows_none_of_it),
             T(no_flipped_bit_is_overlooked),
