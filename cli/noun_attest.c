@@ -102,6 +102,33 @@ static void print_findings(const struct appraisal *a)
 
 /* ---- show ------------------------------------------------------------ */
 
+/* What lies beside quote and zone's log; not judged, not looked into. */
+static bool put_parts(struct json_t *o, const struct evidence *e)
+{
+    struct json_t *list = statement_put_array(o, "parts");
+
+    for (unsigned k = EVIDENCE_FIRMWARE; list && k < EVIDENCE_KINDS; k++) {
+        struct json_t *item;
+
+        if (e->part[k].len == 0)
+            continue;
+        item = statement_add_object(list);
+        if (!item || !statement_put_str(item, "kind", evidence_kind_name(k)) ||
+                !statement_put_u64(item, "size", e->part[k].len))
+            return false;
+    }
+    return list != NULL;
+}
+
+static void print_parts(const struct evidence *e)
+{
+    for (unsigned k = EVIDENCE_FIRMWARE; k < EVIDENCE_KINDS; k++) {
+        if (e->part[k].len > 0)
+            (void)printf("part     %s, %zu bytes\n", evidence_kind_name(k),
+                    e->part[k].len);
+    }
+}
+
 static bool put_event(struct json_t *list, const struct evidence_event *f)
 {
     struct json_t *o = statement_add_object(list);
@@ -134,7 +161,7 @@ static int show_json(const struct evidence *e, const struct tcg_name *name,
     CLEANUP(statement_json_free_ptr) struct json_t *o = statement_json_object();
     CLEANUP(buf_fini) struct buf text = BUF_INIT(1u << 20);
     struct json_t *list = o ? statement_put_array(o, "files") : NULL;
-    bool ok = list && put_quote(o, e, name);
+    bool ok = list && put_quote(o, e, name) && put_parts(o, e);
     int r;
 
     for (size_t i = 0; ok && i < v->n; i++)
@@ -164,6 +191,7 @@ static void show_text(const struct evidence *e, const struct tcg_name *name,
                  ", restarts %" PRIu32 "%s\n",
             e->quote.clock.clock, e->quote.clock.resets,
             e->quote.clock.restarts, e->quote.clock.safe ? "" : " (not safe)");
+    print_parts(e);
     print_files(v);
 }
 

@@ -3,7 +3,8 @@
  * qair-keyd: holds the TPM session and the opened keys, and signs meanings.
  *
  *   keyd.c         the role: permit table, start, links
- *   keyd_state.c   own state: approved or not, and its evidence
+ *   keyd_state.c   own state: approved or not
+ *   keyd_evidence.c what shows it
  *   keyd_make.c    new keys
  *   keyd_call.c    envelopes and channel certificates
  *   keyd_session.c key sessions: an artefact in, a receipt out
@@ -104,7 +105,7 @@ bool keyd_state_ready(struct keyd *k, struct role_ticket t) MUST_CHECK;
 void keyd_state_tell(struct keyd *k);
 /* A state that is not approved has no channels: netd hears of it once. */
 void keyd_state_tell_netd(struct keyd *k);
-/* The evidence blob over a binder, in any state. */
+/* The evidence blob over a binder, in any state (keyd_evidence.c). */
 int keyd_state_evidence(struct keyd *k,
         const uint8_t binder[static CRYPTO_SHA256_SIZE], struct buf *ret,
         struct err *err) MUST_CHECK;

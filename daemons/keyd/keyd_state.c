@@ -12,68 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- evidence -------------------------------------------------------- */
-
-/*
- * A kernel that measures what runs extends a PCR at any time, also between the
- * two commands: values that are not the quoted ones are read once more.
- */
-#define QUOTE_TRIES 16
-
-static int quote(struct keyd *k, const uint8_t binder[static TPM_DIGEST],
-        struct buf *ret_attest, struct buf *ret_sig,
-        uint8_t value[static TPM_PCRS][TPM_DIGEST], struct tcg_values *ret,
-        struct err *err)
-{
-    uint8_t digest[TPM_DIGEST];
-    struct tcg_attest a;
-    int r = 0;
-
-    ret->n = (size_t)__builtin_popcount(k->conf->pcrs);
-    for (size_t i = 0; i < ret->n; i++)
-        ret->value[i] = SPAN(value[i], TPM_DIGEST);
-    for (int i = 0; i < QUOTE_TRIES && r == 0; i++) {
-        buf_reset(ret_attest);
-        buf_reset(ret_sig);
-        r = tpm_pcrs_read(k->tpm, k->conf->pcrs, value, err);
-        if (r == 0)
-            r = tpm_quote(k->tpm, &k->ring.ak->file.blob, k->conf->pcrs, binder,
-                    ret_attest, ret_sig, err);
-        if (r == 0)
-            r = tcg_attest(buf_span(ret_attest), &a, err);
-        if (r == 0)
-            r = tcg_pcr_digest(ret, CRYPTO_SHA256, digest);
-        if (r == 0 && span_eq(a.pcr_digest, SPAN_OF(digest)))
-            return 0;
-    }
-    return r ? r
-             : err_set(err, ERR_STATE,
-                       "the PCRs change faster than they can be quoted");
-}
-
-int keyd_state_evidence(struct keyd *k,
-        const uint8_t binder[static CRYPTO_SHA256_SIZE], struct buf *ret,
-        struct err *err)
-{
-    CLEANUP(buf_fini) struct buf attest = BUF_INIT(TPM_QUOTE_MAX);
-    CLEANUP(buf_fini) struct buf sig = BUF_INIT(TPM_QUOTE_MAX);
-    struct bundle_iter events = bundle_iter_of(role_bundle(k->role, "events"));
-    struct evidence e = {.log = SPAN_EMPTY};
-    uint8_t value[TPM_PCRS][TPM_DIGEST];
-    struct bundle_file log;
-    int r;
-
-    r = quote(k, binder, &attest, &sig, value, &e.values, err);
-    if (r != 0)
-        return r;
-    e.attest = buf_span(&attest);
-    e.signature = buf_span(&sig);
-    e.ak = tpm_blob_public(&k->ring.ak->file.blob);
-    if (bundle_next(&events, &log)) /* the one file */
-        e.log = log.content;
-    return evidence_format(&e, ret, err);
-}
-
 /* ---- appraisal ------------------------------------------------------- */
 
 /* reason: NULL when it stands in state.reason already. */

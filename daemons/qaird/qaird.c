@@ -303,6 +303,8 @@ static int set_up(struct qaird *q, struct err *err)
     if (rc == 0)
         rc = find_programs(q, err);
     if (rc == 0)
+        rc = qaird_machine_load(q, err);
+    if (rc == 0)
         rc = qaird_config_folders(q, err);
     if (rc == 0)
         rc = qaird_config_listen(q, err);

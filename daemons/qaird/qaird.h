@@ -33,7 +33,8 @@ enum qaird_bundle {
     BUNDLE_POLICY,
     BUNDLE_SERVICES,
     BUNDLE_PACK,
-    BUNDLE_EVENTS, /* made by qair-measure */
+    BUNDLE_EVENTS,  /* made by qair-measure */
+    BUNDLE_MACHINE, /* logs of firmware and launch, as the kernel has them */
     BUNDLE_COUNT
 };
 
@@ -46,7 +47,13 @@ enum qaird_listener {
     LISTENER_COUNT
 };
 
-enum qaird_folder { FOLDER_LOG, FOLDER_KEYS, FOLDER_PROGRAMS, FOLDER_COUNT };
+enum qaird_folder {
+    FOLDER_LOG,
+    FOLDER_KEYS,
+    FOLDER_PROGRAMS,
+    FOLDER_MEASURED, /* a file: the kernel's list, which grows */
+    FOLDER_COUNT
+};
 
 struct qaird;
 struct qaird_child;
@@ -121,6 +128,10 @@ void qaird_stop(struct qaird *q, int exit_code);
 void qaird_step(struct qaird *q);
 uint64_t qaird_now_ms(void);
 void qaird_reload_pack(struct qaird *q);
+
+/* ---- qaird_machine.c: what the kernel shows of the boot, once -------- */
+
+int qaird_machine_load(struct qaird *q, struct err *err) MUST_CHECK;
 
 /* qaird_config.c */
 int qaird_config_load(struct qaird *q, struct err *err) MUST_CHECK;

@@ -46,6 +46,7 @@ static const struct {
         [BUNDLE_SERVICES] = {"services", "services", gather_any, true},
         [BUNDLE_PACK] = {"pack", "pack", gather_any, false},
         [BUNDLE_EVENTS] = {"events", NULL, NULL, false},
+        [BUNDLE_MACHINE] = {"machine", NULL, NULL, false},
 };
 
 const char *qaird_bundle_name(enum qaird_bundle b)

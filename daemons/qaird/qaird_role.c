@@ -37,9 +37,9 @@ static const struct grant {
         [MSG_ROLE_LOGD] = {.bundles = BIT(BUNDLE_CONF),
                 .folders = BIT(FOLDER_LOG)},
         [MSG_ROLE_KEYD] = {.bundles = BIT(BUNDLE_CONF) | BIT(BUNDLE_PACK) |
-                                      BIT(BUNDLE_EVENTS),
+                                      BIT(BUNDLE_EVENTS) | BIT(BUNDLE_MACHINE),
                 .listeners = BIT(LISTENER_KEY),
-                .folders = BIT(FOLDER_KEYS),
+                .folders = BIT(FOLDER_KEYS) | BIT(FOLDER_MEASURED),
                 .tpm = true},
         [MSG_ROLE_POLICYD] = {.bundles = BIT(BUNDLE_CONF) | BIT(BUNDLE_QUBES) |
                                          BIT(BUNDLE_POLICY) | BIT(BUNDLE_PACK)},
@@ -55,6 +55,7 @@ static const char *const folder_names[FOLDER_COUNT] = {
         [FOLDER_LOG] = "log",
         [FOLDER_KEYS] = "keys",
         [FOLDER_PROGRAMS] = "programs",
+        [FOLDER_MEASURED] = "measured",
 };
 
 static const char *const listener_names[LISTENER_COUNT] = {

@@ -65,6 +65,11 @@ struct conf_zone {
     enum conf_tpm tpm;
     char tpm_path[CONF_PATH_MAX]; /* "/dev/tpmrm0", empty for swtpm */
     uint32_t pcrs; /* of the SHA-256 bank, quoted; bit i = PCR i */
+    /* Where the kernel shows what was measured; empty: where it does so for
+     * that TPM, and not at all for swtpm. */
+    char firmware_log[CONF_PATH_MAX];
+    char launch_log[CONF_PATH_MAX];
+    char measured_files[CONF_PATH_MAX];
     uint8_t owner[CONF_SPKI_MAX]; /* SPKI DER of the owner's P-256 key */
     size_t owner_len;             /* 0: not set yet */
     uint32_t reattest_s;

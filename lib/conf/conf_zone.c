@@ -188,6 +188,34 @@ static int set_pcrs(
     return 0;
 }
 
+static int set_firmware_log(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    struct conf_zone *z = ctx;
+
+    (void)rest;
+    return conf_set_path(z->firmware_log, sizeof(z->firmware_log), value, err);
+}
+
+static int set_launch_log(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    struct conf_zone *z = ctx;
+
+    (void)rest;
+    return conf_set_path(z->launch_log, sizeof(z->launch_log), value, err);
+}
+
+static int set_measured_files(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    struct conf_zone *z = ctx;
+
+    (void)rest;
+    return conf_set_path(
+            z->measured_files, sizeof(z->measured_files), value, err);
+}
+
 static int set_owner(
         void *ctx, struct span rest, struct span value, struct err *err)
 {
@@ -246,6 +274,9 @@ static const struct conf_key zone_keys[] = {
         {"uid-base", false, set_uid_base},
         {"tpm", false, set_tpm},
         {"pcrs", false, set_pcrs},
+        {"firmware-log", false, set_firmware_log},
+        {"launch-log", false, set_launch_log},
+        {"measured-files", false, set_measured_files},
         {"owner", false, set_owner},
         {"reattest-interval", false, set_reattest},
         {"programs", false, set_programs},

@@ -31,6 +31,9 @@ static void test_zone_with_everything(void **state)
                                 "uid-base = 70000\n"
                                 "tpm = /dev/tpmrm0\n"
                                 "pcrs = 0,2,4,7,9,11,14\n"
+                                "firmware-log = /run/log\n"
+                                "launch-log = /run/drtm\n"
+                                "measured-files = /run/ima\n"
                                 "owner = AAEC\n"
                                 "reattest-interval = 30\n"
                                 "programs = /usr/libexec/qair\n"
@@ -47,6 +50,9 @@ static void test_zone_with_everything(void **state)
     assert_int_equal(zone.tpm, CONF_TPM_DEVICE);
     assert_string_equal(zone.tpm_path, "/dev/tpmrm0");
     assert_int_equal(zone.pcrs, 0x4a95);
+    assert_string_equal(zone.firmware_log, "/run/log");
+    assert_string_equal(zone.launch_log, "/run/drtm");
+    assert_string_equal(zone.measured_files, "/run/ima");
     assert_int_equal(zone.owner_len, 3);
     assert_memory_equal(zone.owner, "\0\1\2", 3);
     assert_int_equal(zone.reattest_s, 30);
@@ -123,6 +129,9 @@ static void test_zone_refusals_name_line_and_key(void **state)
             {"name = a\nowner =", "owner: not base64"},
             {"name = a\nowner = AAE", "owner: not base64"},
             {"name = a\nreattest-interval = 1", "not a number from 5"},
+            {"name = a\nfirmware-log = log", "not an absolute path"},
+            {"name = a\nlaunch-log = /a/../b", "'..' in a path"},
+            {"name = a\nmeasured-files = ima", "not an absolute path"},
             {"name = a\npcrs =", "not PCRs"},
             {"name = a\npcrs = 14,", "not PCRs"},
             {"name = a\npcrs = 14,4", "not PCRs"},

@@ -243,6 +243,9 @@ void world_launch(struct world *w)
     put_conf(w);
     put_pack(w);
     driver_bundle(&w->d, "events", &events, 1);
+    driver_bundle(&w->d, "machine", w->machine, w->n_machine);
+    if (w->measured > 0)
+        driver_handle(&w->d, "measured", dup(w->measured));
     driver_handle(&w->d, "tpm", proxy_start(w));
     driver_handle(&w->d, "keys", keys_dir(w));
     dir = open(w->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

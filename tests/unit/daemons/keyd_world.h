@@ -23,7 +23,10 @@ struct world {
     char dir[64]; /* of the zone, for qair -z */
     char run[80];
     struct swtpm chip;
-    const char *pcrs; /* of zone.conf; NULL: 14 */
+    const char *pcrs;              /* of zone.conf; NULL: 14 */
+    struct driver_file machine[2]; /* logs of the kernel, */
+    size_t n_machine;
+    int measured; /* and its list, open; 0: none */
     struct crypto_key *owner;
     struct buf events;
     struct driver d;

@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -87,6 +89,82 @@ static void test_evidence_before_approval(void **state)
     free(e);
 }
 
+/* Each log goes with the PCRs that it explains, and the kernel's list is read
+ * anew each time. */
+static void test_logs_of_the_machine(void **state)
+{
+    static const struct {
+        const char *pcrs;
+        bool firmware, running, launch;
+    } cases[] = {{"14", false, false, false}, {"10,14", false, true, false},
+            {"14,17", false, false, true}, {"0,14", true, false, false},
+            {"9,10,14,22", true, true, true}};
+    struct evidence *e;
+    struct span bytes;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        w.pcrs = cases[i].pcrs;
+        w.machine[0] = (struct driver_file){"firmware", span_str("TCG log")};
+        w.machine[1] = (struct driver_file){"launch", span_str("DRTM log")};
+        w.n_machine = 2;
+        w.measured = memfd_create("ima", MFD_CLOEXEC);
+        assert_int_equal(write(w.measured, "one,", 4), 4);
+        world_start(&w);
+        e = take(&bytes);
+        assert_true(span_eq_str(e->part[EVIDENCE_FIRMWARE],
+                cases[i].firmware ? "TCG log" : ""));
+        assert_true(span_eq_str(
+                e->part[EVIDENCE_DRTM], cases[i].launch ? "DRTM log" : ""));
+        assert_true(span_eq_str(
+                e->part[EVIDENCE_IMA], cases[i].running ? "one," : ""));
+        ipc_unmap(bytes);
+        free(e);
+        assert_int_equal(write(w.measured, "two", 3), 3);
+        e = take(&bytes);
+        assert_true(span_eq_str(
+                e->part[EVIDENCE_IMA], cases[i].running ? "one,two" : ""));
+        ipc_unmap(bytes);
+        free(e);
+        world_stop(&w);
+        close(w.measured);
+    }
+}
+
+/* A machine whose loader hands no log over says so by having none. */
+static void test_machine_without_logs(void **state)
+{
+    struct evidence *e;
+    struct span bytes;
+
+    (void)state;
+    world_start(&w);
+    e = take(&bytes);
+    for (unsigned k = EVIDENCE_FIRMWARE; k < EVIDENCE_KINDS; k++)
+        assert_int_equal(e->part[k].len, 0);
+    ipc_unmap(bytes);
+    free(e);
+}
+
+/* A list that does not fit is no reason to show a part of it. */
+static void test_list_that_does_not_fit(void **state)
+{
+    struct msg_evidence_get q = {.binder = {9}};
+    struct msg_decision largest;
+    uint16_t type;
+
+    (void)state;
+    w.measured = memfd_create("ima", MFD_CLOEXEC);
+    OK(ftruncate(w.measured, LIMIT_EVIDENCE_MAX + 1));
+    world_start(&w);
+    driver_put(w.netd, MSG_EVIDENCE_GET, 5, &q, NULL, 0);
+    do
+        type = driver_get(w.netd, &largest, NULL, NULL);
+    while (type == MSG_STATE_FALLEN);
+    assert_int_equal(type, MSG_REFUSED);
+    close(w.measured);
+}
+
 /* What firmware measured is as good as the zone's own files; what a running
  * kernel goes on with closes nothing. */
 static void test_changed_firmware_closes_keys(void **state)
@@ -110,6 +188,9 @@ static int group(void)
 {
     const struct CMUnitTest tests[] = {
             T(test_evidence_before_approval),
+            T(test_logs_of_the_machine),
+            T(test_machine_without_logs),
+            T(test_list_that_does_not_fit),
             T(test_changed_firmware_closes_keys),
     };
 
