@@ -12,7 +12,7 @@ packages_run="bubblewrap swtpm swtpm-tools"
 # Independent tools that judge what qair made.
 packages_check="minisign openssh-client jq openssl"
 packages_test="tpm2-tools clang-14 clang-format-14 libclang-rt-14-dev git
-    mandoc strace util-linux procps gzip python3"
+    mandoc spin strace util-linux procps gzip python3"
 
 say() {
     printf '%s\n' "$*" >&2
