@@ -169,7 +169,7 @@ struct eventlog_bank {
     enum crypto_hash hash;
     size_t size;
     uint32_t extended; /* bit i: some event extended PCR i */
-    uint32_t missing;  /* bit i: some event of PCR i has no digest of alg */
+    uint32_t missing;  /* bit i: some event of PCR i did not extend alg */
     uint8_t value[TCG_PCRS][CRYPTO_HASH_MAX];
 };
 
@@ -207,11 +207,16 @@ void eventlog_replay_begin(
  */
 int eventlog_replay_next(struct eventlog_replay *r, struct eventlog_event *ret,
         enum eventlog_data *ret_data, struct err *err) MUST_CHECK;
+/* From where log stands to its end. */
+int eventlog_replay_all(const struct eventlog *log, struct eventlog_pcrs *ret,
+        struct err *err) MUST_CHECK;
 /* The whole of a crypto-agile log. */
 int eventlog_replay(struct span log, struct eventlog_pcrs *ret, struct err *err)
         MUST_CHECK;
 int eventlog_replay_any(
         struct span log, struct eventlog_pcrs *ret, struct err *err) MUST_CHECK;
+/* H(value || digest) into value; both of hash's size. */
+void eventlog_extend(enum crypto_hash hash, uint8_t *value, struct span digest);
 /* NULL when the log has no such bank. */
 const struct eventlog_bank *eventlog_bank(
         const struct eventlog_pcrs *p, uint16_t alg);
@@ -238,14 +243,16 @@ struct eventlog_agreement {
 /*
  * 0 when every claim agrees, else ERR_MISMATCH with the first that does not;
  * ret is written in both cases.  A claim differs, too, when the log has no
- * such bank or some event of that PCR lacks its digest.  No claims at all, one
- * twice, or one of no PCR: ERR_SYNTAX.
+ * such bank.  No claims at all, one twice, or one of no PCR: ERR_SYNTAX.
  */
 int eventlog_compare(const struct eventlog_pcrs *p,
         const struct eventlog_claim *claim, size_t n,
         struct eventlog_agreement *ret, struct err *err) MUST_CHECK;
 
+#include "eventlog_coreboot.h"
+#include "eventlog_drtm.h"
 #include "eventlog_uefi.h"
+#include "eventlog_user.h"
 #include "eventlog_view.h"
 
 #endif

@@ -83,14 +83,14 @@ static int take_hcrtm(struct eventlog_pcrs *p, const struct eventlog_event *e,
     return 0;
 }
 
-static void extend(struct eventlog_bank *b, unsigned pcr, struct span digest)
+void eventlog_extend(enum crypto_hash hash, uint8_t *value, struct span digest)
 {
     uint8_t both[2 * CRYPTO_HASH_MAX];
+    size_t size = crypto_hash_size(hash);
 
-    memcpy(both, b->value[pcr], b->size);
-    memcpy(both + b->size, digest.ptr, b->size);
-    crypto_hash(b->hash, SPAN(both, 2 * b->size), b->value[pcr]);
-    b->extended |= 1u << pcr;
+    memcpy(both, value, size);
+    memcpy(both + size, digest.ptr, size);
+    crypto_hash(hash, SPAN(both, 2 * size), value);
 }
 
 static void extend_all(struct eventlog_pcrs *p, const struct eventlog_event *e)
@@ -105,10 +105,12 @@ static void extend_all(struct eventlog_pcrs *p, const struct eventlog_event *e)
     for (size_t i = 0; i < p->n; i++) {
         struct span digest;
 
-        if (eventlog_digest(e, p->bank[i].alg, &digest))
-            extend(&p->bank[i], e->pcr, digest);
-        else
+        if (!eventlog_digest(e, p->bank[i].alg, &digest)) {
             p->bank[i].missing |= bit;
+            continue;
+        }
+        eventlog_extend(p->bank[i].hash, p->bank[i].value[e->pcr], digest);
+        p->bank[i].extended |= bit;
     }
 }
 
@@ -127,6 +129,22 @@ static enum eventlog_data check(
     if (p->wrong++ == 0)
         p->first_wrong = e->index;
     return EVENTLOG_DATA_WRONG;
+}
+
+/* TXT tells which of its two ways to use PCRs it takes (SDG, F.1.1). */
+static bool is_mapping(const struct eventlog_event *e)
+{
+    static const uint8_t zero[CRYPTO_HASH_MAX];
+
+    if (e->type != EVENTLOG_EV_TXT_FIRST)
+        return false;
+    for (size_t i = 0; i < e->n_digests; i++) {
+        struct span d = e->digest[i].digest;
+
+        if (!span_eq(d, SPAN(zero, d.len)))
+            return false;
+    }
+    return true;
 }
 
 int eventlog_replay_next(struct eventlog_replay *r, struct eventlog_event *ret,
@@ -148,14 +166,14 @@ int eventlog_replay_next(struct eventlog_replay *r, struct eventlog_event *ret,
         rc = 0;
     if (rc != 0)
         return rc;
-    if (ret->type != EVENTLOG_EV_NO_ACTION) {
+    if (ret->type != EVENTLOG_EV_NO_ACTION && !is_mapping(ret)) {
         extend_all(p, ret);
         *ret_data = check(p, ret);
     }
     return 1;
 }
 
-static int replay(
+int eventlog_replay_all(
         const struct eventlog *log, struct eventlog_pcrs *ret, struct err *err)
 {
     struct eventlog_replay r;
@@ -176,7 +194,7 @@ int eventlog_replay(struct span log, struct eventlog_pcrs *ret, struct err *err)
     struct eventlog l;
     int r = eventlog_open(log, &l, err);
 
-    return r != 0 ? r : replay(&l, ret, err);
+    return r != 0 ? r : eventlog_replay_all(&l, ret, err);
 }
 
 int eventlog_replay_any(
@@ -185,7 +203,7 @@ int eventlog_replay_any(
     struct eventlog l;
     int r = eventlog_open_any(log, &l, err);
 
-    return r != 0 ? r : replay(&l, ret, err);
+    return r != 0 ? r : eventlog_replay_all(&l, ret, err);
 }
 
 const struct eventlog_bank *eventlog_bank(
@@ -223,8 +241,6 @@ static bool agrees(const struct eventlog_pcrs *p,
 
     if (!b)
         why = "the log has no such bank";
-    else if ((b->missing >> c->pcr) & 1)
-        why = "the log lacks one of its digests";
     else if (!span_eq(SPAN(b->value[c->pcr], b->size), c->value))
         why = "not the value that the log explains";
     if (why)

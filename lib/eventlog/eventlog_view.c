@@ -140,7 +140,7 @@ static bool belongs_in_policy(const struct eventlog_fact *f)
 static void note_opaque(struct eventlog_view *v, const struct eventlog_event *e,
         const struct eventlog_fact *f)
 {
-    bool opaque = !covers(f->data) ||
+    bool opaque = !covers(f->data) || f->digest.len == 0 ||
                   (e->type != EVENTLOG_EV_SEPARATOR && is_separator(e)) ||
                   (f->pcr == PCR_POLICY && !f->after_separator &&
                           !belongs_in_policy(f));
@@ -187,11 +187,8 @@ int eventlog_view_next(
     eventlog_fact_of(&e, &f);
     f.data = eventlog_data(&e);
     if (e.type != EVENTLOG_EV_NO_ACTION) {
-        if (eventlog_digest(&e, v->alg, &f.digest))
-            f.attested =
-                    (v->proved >> e.pcr) & 1 && !((v->missing >> e.pcr) & 1);
-        else
-            v->missing |= 1u << e.pcr;
+        f.attested = eventlog_digest(&e, v->alg, &f.digest) &&
+                     (v->proved >> e.pcr) & 1;
         f.after_separator = v->separator[e.pcr].n > 0;
         f.data_attested = f.attested && covers(f.data);
     }
@@ -214,7 +211,7 @@ int eventlog_view_all(struct eventlog_view *v, struct err *err)
 
 static bool is_proved(const struct eventlog_view *v, unsigned pcr)
 {
-    return (v->proved >> pcr) & 1 && !((v->missing >> pcr) & 1);
+    return (v->proved >> pcr) & 1;
 }
 
 static enum eventlog_answer because(

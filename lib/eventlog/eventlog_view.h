@@ -113,7 +113,6 @@ struct eventlog_view {
     uint32_t opaque;       /* bit i: PCR i has an event that hides its data, or
                               looks like a separator and is called otherwise */
     uint32_t opaque_early; /* the same, before the separator of PCR i */
-    uint32_t missing;      /* bit i: an event of PCR i lacks alg */
     struct eventlog_separators separator[TCG_PCRS];
     struct eventlog_policy_variable policy[EVENTLOG_POLICY_N];
     struct {

@@ -425,9 +425,111 @@ static void judge_negative(struct vectors_case *c)
                                                                    : "reject");
 }
 
+/* ---- dynamic launches ------------------------------------------------- */
+
+static const char *drtm_replay(const struct eventlog_agreement *a)
+{
+    bool sha1 = false, other = false;
+
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->bank[i].alg == TCG_ALG_SHA1)
+            sha1 = sha1 || a->bank[i].differ;
+        else
+            other = other || a->bank[i].differ;
+    }
+    return other ? "mismatch" : sha1 ? "sha256 match, sha1 mismatch" : "match";
+}
+
+/* { PCR: { bank: value } } */
+static void compare_launch(
+        struct vectors_case *c, const struct eventlog_pcrs *p)
+{
+    json_t *pcrs = json_object_get(c->expect, "pcrs"), *banks, *value;
+    const char *pcr, *bank;
+
+    json_object_foreach (pcrs, pcr, banks) {
+        json_object_foreach (banks, bank, value) {
+            const struct eventlog_bank *b = eventlog_bank(p, alg_of(bank));
+            unsigned long i = strtoul(pcr, NULL, 10);
+
+            (void)value;
+            if (!b || i >= TCG_PCRS)
+                vectors_complain(c, "pcrs: no %s PCR %s", bank, pcr);
+            else
+                vectors_is_hex(c, banks, bank, SPAN(b->value[i], b->size));
+        }
+    }
+}
+
+static const char *const known_drtm[] = {
+        "parse", "replay", "pcrs", "verdict", "why", NULL};
+
+static void judge_drtm(struct vectors_case *c)
+{
+    struct result r = {.parse = 0};
+    struct eventlog_drtm d;
+    struct claims l = load_claims(c, "claimed");
+    struct eventlog_agreement a = {.n = 0};
+    const char *want = vectors_text(c->expect, "verdict"), *got = "reject";
+
+    vectors_known(c, c->expect, known_drtm);
+    r.parse = eventlog_drtm_open(
+            vectors_load(c, vectors_file(c, "log")), &d, &r.err);
+    compare_parse(c, &r);
+    if (r.parse == 0 && eventlog_drtm_replay(&d, &r.pcrs, &r.err) == 0) {
+        if (eventlog_drtm_compare(&r.pcrs, l.claim, l.n, &a, &r.err) == 0)
+            got = "accept";
+        vectors_is_text(c, c->expect, "replay", drtm_replay(&a));
+        compare_launch(c, &r.pcrs);
+    }
+    /* An accepting verdict may go on with its conditions. */
+    if (!want || strncmp(want, got, strlen(got)) != 0)
+        vectors_disagree(c, "verdict", want ? want : "nothing",
+                r.err.msg[0] ? r.err.msg : got);
+}
+
+static bool is_launch_facts(json_t *file)
+{
+    return json_object_get(file, "pcr17_sha256") != NULL;
+}
+
+static const char *const known_facts[] = {"note", "pcr17_sha256",
+        "pcr18_sha256", "pcr19_22", "origin", "id", "kind", NULL};
+
+/* Values of a real machine: they prove a launch, and nothing else is known. */
+static void judge_launch_facts(struct vectors_case *c)
+{
+    static const char *const names[] = {"pcr17_sha256", "pcr18_sha256"};
+    struct eventlog_claim claim[2];
+    struct eventlog_pcrs p = {.n = 1,
+            .bank = {{.alg = TCG_ALG_SHA256,
+                    .hash = CRYPTO_SHA256,
+                    .size = 32}}};
+    struct eventlog_agreement a;
+    struct err err;
+
+    vectors_known(c, c->expect, known_facts);
+    for (unsigned i = 0; i < 2; i++) {
+        claim[i] =
+                (struct eventlog_claim){.alg = TCG_ALG_SHA256, .pcr = 17 + i};
+        if (!vectors_hex(vectors_text(c->expect, names[i]), &claim[i].value) ||
+                claim[i].value.len != 32) {
+            vectors_complain(c, "%s is no digest", names[i]);
+            return;
+        }
+        memcpy(p.bank[0].value[17 + i], claim[i].value.ptr, 32);
+    }
+    if (eventlog_drtm_compare(&p, claim, 2, &a, &err) != 0)
+        vectors_complain(c, "no launch: %s", err.msg);
+}
+
 const struct vectors_kind vectors_eventlog[] = {
         {.name = "tcg-eventlog", .judge = judge_log},
         {.name = "ccel-eventlog", .judge = judge_log},
         {.name = "tcg-eventlog-negative", .judge = judge_negative},
+        {.name = "drtm-eventlog", .judge = judge_drtm},
+        {.name = "drtm-facts",
+                .recognise = is_launch_facts,
+                .judge = judge_launch_facts},
         {0},
 };
