@@ -93,6 +93,9 @@ bool statement_item_object(const struct json_t *array, size_t i,
 /* Element i of an array of text (printable ASCII). */
 bool statement_item_text(const struct json_t *array, size_t i, size_t max,
         struct span *ret) MUST_CHECK;
+/* Element i of an array of integers 0 .. 2^53 - 1. */
+bool statement_item_u64(const struct json_t *array, size_t i, uint64_t *ret)
+        MUST_CHECK;
 bool statement_get_end(struct statement_reader *r) MUST_CHECK;
 /* ERR_SYNTAX with "WHAT: bad member KEY". */
 int statement_bad(

@@ -300,6 +300,17 @@ bool statement_item_text(
     return true;
 }
 
+bool statement_item_u64(const struct json_t *array, size_t i, uint64_t *ret)
+{
+    const json_t *j = json_array_get(array, i);
+    json_int_t v = json_integer_value(j);
+
+    if (!json_is_integer(j) || v < 0 || (uint64_t)v > JSON_INT_MAX)
+        return false;
+    *ret = (uint64_t)v;
+    return true;
+}
+
 bool statement_get_end(struct statement_reader *r)
 {
     if (r->used == json_object_size(r->obj))

@@ -26,6 +26,7 @@ static const struct vectors_kind *const kinds[] = {
         vectors_ima,
         vectors_snp,
         vectors_snp_launch,
+        vectors_uki,
 };
 
 static struct {
