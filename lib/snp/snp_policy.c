@@ -63,8 +63,11 @@ static uint64_t check_tcb(
     bool decided = v->has_tcb && p->has_floor[v->product], any = false;
     uint64_t bad = 0;
 
-    if (v->has_tcb && (!snp_tcb_at_least(&v->current, &v->committed) ||
-                              !snp_tcb_at_least(&v->current, &v->reported)))
+    /* A reported one that is not the certificate's has its reason already. */
+    if (v->has_tcb &&
+            (!snp_tcb_at_least(&v->current, &v->committed) ||
+                    (!(v->reasons & SNP_REASON(SNP_R_TCB_MISMATCH)) &&
+                            !snp_tcb_at_least(&v->current, &v->reported))))
         bad |= SNP_REASON(SNP_R_TCB_ORDER);
     if (v->has_tcb && p->refuse_provisional &&
             !snp_tcb_eq(&v->current, &v->committed))
