@@ -90,6 +90,7 @@ struct cbor_field {
 /* Members of a map that its reader's table does not have. */
 struct cbor_unknown {
     unsigned n;
+    unsigned negative; /* of them with a negative integer: a profile's own */
     struct span first; /* key, as encoded */
 };
 

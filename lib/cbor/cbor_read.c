@@ -213,9 +213,12 @@ static int get_members(struct wire_reader map, const char *what,
         if (f) {
             f->present = true;
             f->value = wire_reader_of(value);
-        } else if (unknown->n++ == 0) {
-            unknown->first = key;
+            continue;
         }
+        if (unknown->n++ == 0)
+            unknown->first = key;
+        if (key.ptr[0] >> 5 == MAJOR_NINT)
+            unknown->negative++;
     }
     return 0;
 }
