@@ -26,9 +26,20 @@ static void check_selection(const struct tcg_selection *s)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const uint16_t types[] = {TCG_ATTEST_CERTIFY, TCG_ATTEST_CREATION,
+            TCG_ATTEST_TIME, TCG_ATTEST_NV, TCG_ATTEST_NV_DIGEST,
+            TCG_ATTEST_COMMAND_AUDIT, TCG_ATTEST_SESSION_AUDIT};
     struct tcg_attest a;
+    struct tcg_attested other;
     struct tcg_signature s;
+    size_t taken = tcg_attest(SPAN(data, size), &a, NULL) == 0;
 
+    /* Of one type, or of none. */
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        taken +=
+                tcg_attest_other(SPAN(data, size), types[i], &other, NULL) == 0;
+    if (taken > 1)
+        abort();
     if (tcg_attest(SPAN(data, size), &a, NULL) == 0)
         check_selection(&a.selection);
     if (tcg_signature(SPAN(data, size), &s, NULL) == 0 &&

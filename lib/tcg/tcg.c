@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Quotes, signatures and PCR selections (TPM 2.0 Part 2). */
+/* Algorithms, PCR selections and PCR values (TPM 2.0 Part 2). */
 #include "tcg_private.h"
 
 #include <stdio.h>
-
-#define TPM_GENERATED_VALUE 0xff544347u
-/* TPMU_HA with the largest hash, and two bytes of algorithm (10.5.3). */
-#define TPM_DATA_MAX 66
 
 static const struct {
     uint16_t alg;
@@ -73,41 +69,63 @@ static bool has_bank(const struct tcg_selection *s, uint16_t alg)
     return false;
 }
 
-/* TPMS_PCR_SELECTION; chips with 32 PCRs write four bytes. */
-static bool get_bank(struct wire_reader *r, struct tcg_bank *ret)
+/*
+ * TPMS_PCR_SELECTION.  A PC Client writes three bytes, chips with 32 PCRs four,
+ * and those with fewer banks of interest less; PCRs beyond 23 have no meaning
+ * that a verifier could know.
+ */
+static enum tcg_why get_bank(struct wire_reader *r, struct tcg_bank *ret)
 {
-    struct wire_reader at = *r;
     struct tcg_bank b = {0};
     struct span map;
 
-    if (!wire_get_u16be(&at, &b.alg) || !wire_get_vec8(&at, &map))
-        return false;
-    if (map.len != 3 && map.len != 4)
-        return false;
+    if (!wire_get_u16be(r, &b.alg) || !wire_get_vec8(r, &map))
+        return TCG_WHY_LENGTH;
+    if (map.len < 1 || map.len > 4)
+        return TCG_WHY_SELECT;
     for (size_t i = 0; i < map.len; i++)
         b.pcrs |= (uint32_t)map.ptr[i] << (8 * i);
     if (b.pcrs >> TCG_PCRS)
-        return false;
+        return TCG_WHY_SELECT;
     *ret = b;
+    return TCG_WHY_NONE;
+}
+
+enum tcg_why tcg_selection_parse(
+        struct wire_reader *r, struct tcg_selection *ret, bool *ret_twice)
+{
+    struct wire_reader at = *r;
+    struct tcg_selection s = {0};
+    bool twice = false;
+    uint32_t count;
+
+    if (!wire_get_u32be(&at, &count))
+        return TCG_WHY_LENGTH;
+    if (count > TCG_BANKS_MAX)
+        return TCG_WHY_COUNT;
+    for (uint32_t i = 0; i < count; i++) {
+        struct tcg_bank b;
+        enum tcg_why why = get_bank(&at, &b);
+
+        if (why != TCG_WHY_NONE)
+            return why;
+        twice = twice || has_bank(&s, b.alg);
+        s.bank[s.n++] = b;
+    }
+    *ret = s;
+    *ret_twice = twice;
     *r = at;
-    return true;
+    return TCG_WHY_NONE;
 }
 
 bool tcg_get_selection(struct wire_reader *r, struct tcg_selection *ret)
 {
     struct wire_reader at = *r;
-    struct tcg_selection s = {0};
-    uint32_t count;
+    struct tcg_selection s;
+    bool twice;
 
-    if (!wire_get_u32be(&at, &count) || count > TCG_BANKS_MAX)
+    if (tcg_selection_parse(&at, &s, &twice) != TCG_WHY_NONE || twice)
         return false;
-    for (uint32_t i = 0; i < count; i++) {
-        struct tcg_bank b;
-
-        if (!get_bank(&at, &b) || has_bank(&s, b.alg))
-            return false;
-        s.bank[s.n++] = b;
-    }
     *ret = s;
     *r = at;
     return true;
@@ -145,7 +163,7 @@ bool tcg_selection_covers(
 
         for (size_t j = 0; j < a->n; j++)
             if (a->bank[j].alg == b->bank[i].alg)
-                pcrs = a->bank[j].pcrs;
+                pcrs |= a->bank[j].pcrs;
         if (b->bank[i].pcrs & ~pcrs)
             return false;
     }
@@ -191,156 +209,6 @@ void tcg_format_selection(
             sep = ',';
         }
     }
-}
-
-/* ---- attestations (10.12) -------------------------------------------- */
-
-static int serial_cmp(uint32_t a, uint32_t b)
-{
-    return a == b ? 0 : (a - b) >> 31 ? -1 : 1;
-}
-
-int tcg_boot_cmp(const struct tcg_clock *a, const struct tcg_clock *b)
-{
-    int c = serial_cmp(a->resets, b->resets);
-
-    return c ? c : serial_cmp(a->restarts, b->restarts);
-}
-
-static const char *attest_name(uint16_t type)
-{
-    static const struct {
-        uint16_t type;
-        const char *name;
-    } names[] = {
-            {TCG_ATTEST_NV, "NV_Certify"},
-            {TCG_ATTEST_CERTIFY, "Certify"},
-            {TCG_ATTEST_TIME, "GetTime"},
-            {TCG_ATTEST_CREATION, "CertifyCreation"},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (names[i].type == type)
-            return names[i].name;
-    }
-    return NULL;
-}
-
-static int get_attest_header(
-        struct wire_reader *r, struct tcg_attest *a, struct err *err)
-{
-    uint32_t magic;
-    uint8_t safe;
-
-    if (!wire_get_u32be(r, &magic))
-        return err_set(err, ERR_SYNTAX, "attestation cut short");
-    if (magic != TPM_GENERATED_VALUE)
-        return err_set(err, ERR_SYNTAX,
-                "attestation starts with %08x, so no TPM made it", magic);
-    if (!wire_get_u16be(r, &a->type) || !wire_get_vec16be(r, &a->signer) ||
-            !wire_get_vec16be(r, &a->extra) ||
-            !wire_get_u64be(r, &a->clock.clock) ||
-            !wire_get_u32be(r, &a->clock.resets) ||
-            !wire_get_u32be(r, &a->clock.restarts) || !wire_get_u8(r, &safe) ||
-            !wire_get_u64be(r, &a->firmware))
-        return err_set(err, ERR_SYNTAX, "attestation cut short");
-    if (a->signer.len > TCG_NAME_MAX || a->extra.len > TPM_DATA_MAX || safe > 1)
-        return err_set(err, ERR_SYNTAX, "attestation has an impossible value");
-    a->clock.safe = safe;
-    return 0;
-}
-
-int tcg_attest(struct span bytes, struct tcg_attest *ret, struct err *err)
-{
-    struct wire_reader r = wire_reader_of(bytes);
-    struct tcg_attest a = {0};
-    int rc = get_attest_header(&r, &a, err);
-
-    if (rc != 0)
-        return rc;
-    if (a.type != TCG_ATTEST_QUOTE) {
-        const char *name = attest_name(a.type);
-
-        return err_set(err, ERR_MISMATCH,
-                "attestation of type %04x (%s) is not a quote", a.type,
-                name ? name : "unknown");
-    }
-    if (!tcg_get_selection(&r, &a.selection))
-        return err_set(err, ERR_SYNTAX, "quote has a malformed PCR selection");
-    if (!wire_get_vec16be(&r, &a.pcr_digest) ||
-            a.pcr_digest.len > CRYPTO_HASH_MAX)
-        return err_set(err, ERR_SYNTAX, "quote cut short");
-    if (!wire_end(&r))
-        return err_set(err, ERR_SYNTAX, "%zu bytes behind the quote", r.left);
-    *ret = a;
-    return 0;
-}
-
-/* ---- signatures (11.3.4) --------------------------------------------- */
-
-int tcg_signature(struct span bytes, struct tcg_signature *ret, struct err *err)
-{
-    struct wire_reader r = wire_reader_of(bytes);
-    struct tcg_signature s = {0};
-    bool ok = wire_get_u16be(&r, &s.alg);
-
-    if (ok && s.alg != TCG_ALG_RSASSA && s.alg != TCG_ALG_RSAPSS &&
-            s.alg != TCG_ALG_ECDSA)
-        return err_set(err, ERR_UNSUPPORTED,
-                "signature algorithm %04x is not known", s.alg);
-    ok = ok && wire_get_u16be(&r, &s.hash);
-    if (s.alg == TCG_ALG_ECDSA)
-        ok = ok && wire_get_vec16be(&r, &s.r) && wire_get_vec16be(&r, &s.s);
-    else
-        ok = ok && wire_get_vec16be(&r, &s.rsa);
-    if (!ok || !wire_end(&r))
-        return err_set(err, ERR_SYNTAX, "signature is malformed");
-    *ret = s;
-    return 0;
-}
-
-static int verify_ecdsa(const struct tcg_public *ak,
-        const struct crypto_pub *pub, enum crypto_hash hash, struct span attest,
-        const struct tcg_signature *sig)
-{
-    uint8_t rs[2 * 48];
-    size_t n = tcg_curve_size(ak->curve);
-
-    if (n == 0 || n > sizeof(rs) / 2 || !tcg_pad(sig->r, rs, n) ||
-            !tcg_pad(sig->s, rs + n, n))
-        return ERR_MISMATCH;
-    return crypto_verify(pub, CRYPTO_SIG_ECDSA, hash, attest, SPAN(rs, 2 * n));
-}
-
-int tcg_verify(const struct tcg_public *ak, struct span attest,
-        const struct tcg_signature *sig, struct err *err)
-{
-    CLEANUP(crypto_pub_free_ptr) struct crypto_pub *pub = NULL;
-    enum crypto_hash hash;
-    int r;
-
-    /* The key's own scheme: nothing is negotiated by the signature. */
-    if (sig->alg != ak->scheme || sig->hash != ak->scheme_hash)
-        return err_set(err, ERR_MISMATCH,
-                "signature is %s with %s, the key's scheme is %s with %s",
-                tcg_alg_name(sig->alg), tcg_alg_name(sig->hash),
-                tcg_alg_name(ak->scheme), tcg_alg_name(ak->scheme_hash));
-    if (!tcg_hash(sig->hash, &hash) || hash == CRYPTO_SHA1)
-        return err_set(err, ERR_MISMATCH, "hash %s is not accepted",
-                tcg_alg_name(sig->hash));
-    pub = tcg_pub(ak);
-    if (!pub)
-        return err_set(err, ERR_MISMATCH, "attestation key is not a valid key");
-    if (sig->alg == TCG_ALG_ECDSA)
-        r = verify_ecdsa(ak, pub, hash, attest, sig);
-    else
-        r = crypto_verify(pub,
-                sig->alg == TCG_ALG_RSAPSS ? CRYPTO_SIG_RSAPSS
-                                           : CRYPTO_SIG_RSASSA,
-                hash, attest, sig->rsa);
-    if (r != 0)
-        return err_set(err, ERR_MISMATCH, "signature does not hold");
-    return 0;
 }
 
 /* ---- PCR values ------------------------------------------------------ */
@@ -399,5 +267,34 @@ int tcg_pcr_digest(
     if (!wire_finish(&w, &s))
         return ERR_LIMIT;
     crypto_hash(hash, s, ret);
+    return 0;
+}
+
+int tcg_values_of_claims(const struct tcg_selection *s,
+        const struct tcg_claim *claims, size_t n, struct tcg_values *ret)
+{
+    struct tcg_values v = {0};
+
+    for (size_t i = 0; i < s->n; i++) {
+        for (unsigned p = 0; p < TCG_PCRS; p++) {
+            const struct tcg_claim *found = NULL;
+
+            if (!((s->bank[i].pcrs >> p) & 1))
+                continue;
+            for (size_t j = 0; j < n; j++) {
+                if (claims[j].alg != s->bank[i].alg || claims[j].pcr != p)
+                    continue;
+                if (found)
+                    return ERR_NOT_FOUND;
+                found = &claims[j];
+            }
+            if (!found || v.n == TCG_VALUES_MAX)
+                return ERR_NOT_FOUND;
+            v.value[v.n++] = found->value;
+        }
+    }
+    if (!tcg_values_fit(s, &v))
+        return ERR_NOT_FOUND;
+    *ret = v;
     return 0;
 }

@@ -5,6 +5,9 @@
  *
  *   tcg_*            algorithms, PCR selections and values, attestations,
  *                    signatures, public areas, names (TPM 2.0 Part 2)
+ *   tcg_quote_*      a quote judged, with every reason against it
+ *   tcg_ak_*         an attestation key, parsed once for many quotes
+ *   tcg_file_*       what tpm2-tools and others write into files
  *   tcg_policy_*     digests of authorisation policies (Part 3, 23)
  *   tcg_credential_* MakeCredential in software (Part 1, 24)
  *   tcg_ek_*         endorsement key certificates (TCG EK Credential Profile)
@@ -77,11 +80,16 @@ void tcg_format_selection(
 /* TPM_ST of an attestation (Part 2, 6.9). */
 enum tcg_attest_type {
     TCG_ATTEST_NV = 0x8014,
+    TCG_ATTEST_COMMAND_AUDIT = 0x8015,
+    TCG_ATTEST_SESSION_AUDIT = 0x8016,
     TCG_ATTEST_CERTIFY = 0x8017,
     TCG_ATTEST_QUOTE = 0x8018,
     TCG_ATTEST_TIME = 0x8019,
     TCG_ATTEST_CREATION = 0x801a,
+    TCG_ATTEST_NV_DIGEST = 0x801c,
 };
+/* "Quote", "Certify", "unknown". */
+const char *tcg_attest_name(uint16_t type);
 
 struct tcg_clock {
     uint64_t clock; /* milliseconds that the TPM was on */
@@ -114,6 +122,32 @@ struct tcg_attest {
  */
 int tcg_attest(struct span bytes, struct tcg_attest *ret, struct err *err)
         MUST_CHECK;
+
+/* TPMS_ATTEST of any type; members of other types are empty. */
+struct tcg_attested {
+    struct tcg_attest head; /* selection and pcr_digest: QUOTE */
+    uint32_t magic;
+    size_t trailing;              /* bytes behind the structure */
+    struct span object;           /* CERTIFY, CREATION, NV: a Name */
+    struct span object_qualified; /* CERTIFY */
+    struct span digest;           /* CREATION, NV_DIGEST, audits */
+    uint16_t nv_offset;           /* NV */
+    struct span nv_contents;
+    uint64_t time; /* TIME: milliseconds since the TPM was powered */
+    struct tcg_clock time_clock;
+    uint64_t time_firmware;
+    uint64_t audit_counter; /* COMMAND_AUDIT */
+    uint16_t audit_alg;
+    struct span audit_command;
+    uint8_t audit_exclusive; /* SESSION_AUDIT */
+};
+/*
+ * Attestation of that type and no other, whole and exact: ERR_MISMATCH names
+ * the type that it has.  A GetTime is never taken for a quote, nor a quote for
+ * a Certify.
+ */
+int tcg_attest_other(struct span bytes, uint16_t type, struct tcg_attested *ret,
+        struct err *err) MUST_CHECK;
 
 struct tcg_signature {
     uint16_t alg; /* RSASSA, RSAPSS, ECDSA */
@@ -148,7 +182,7 @@ struct tcg_public {
     uint16_t scheme_hash;
     uint16_t rsa_bits;
     uint32_t exponent; /* 65537 when the TPM wrote 0 */
-    uint16_t curve;    /* 3 P-256, 4 P-384 */
+    uint16_t curve;    /* 3 P-256, 4 P-384, 5 P-521 */
     struct span x;     /* modulus of RSA */
     struct span y;
     struct span bytes; /* the structure itself */
@@ -196,6 +230,152 @@ bool tcg_value(const struct tcg_selection *s, const struct tcg_values *v,
 /* H over all values (Part 3, 18.4), with the hash of the signing scheme. */
 int tcg_pcr_digest(const struct tcg_values *v, enum crypto_hash hash,
         uint8_t *ret) MUST_CHECK;
+
+/* A value as somebody claims it, in any order; what a quote does not select
+ * is not looked at. */
+struct tcg_claim {
+    uint16_t alg;
+    unsigned pcr;
+    struct span value;
+};
+/* Values in the order of s; ERR_NOT_FOUND when one is missing, has another
+ * size, or is claimed twice. */
+int tcg_values_of_claims(const struct tcg_selection *s,
+        const struct tcg_claim *claims, size_t n, struct tcg_values *ret)
+        MUST_CHECK;
+
+/* ---- judging a quote ------------------------------------------------- */
+
+/* Why a quote is refused, in the order in which reasons are told. */
+enum tcg_why {
+    TCG_WHY_NONE,
+    TCG_WHY_LENGTH,         /* a length or count runs out of the structure */
+    TCG_WHY_COUNT,          /* more banks than a TPM has */
+    TCG_WHY_SELECT,         /* bitmap of 0 or over 4 bytes, or a PCR over 23 */
+    TCG_WHY_VALUE,          /* a value that the standard does not have */
+    TCG_WHY_MAGIC,          /* not TPM_GENERATED: no TPM made it */
+    TCG_WHY_NOT_A_QUOTE,    /* Certify, GetTime, ... */
+    TCG_WHY_TRAILING,       /* bytes behind the structure */
+    TCG_WHY_DUPLICATE_BANK, /* a bank is selected twice */
+    TCG_WHY_AK_FORMAT,      /* the AK is no public key known here */
+    TCG_WHY_AK_NOT_RESTRICTED,
+    TCG_WHY_AK_NOT_SIGNING,
+    TCG_WHY_AK_DECRYPTS,
+    TCG_WHY_AK_NOT_FIXED,  /* fixedTPM, fixedParent, sensitiveDataOrigin */
+    TCG_WHY_AK_SCHEME,     /* no signing scheme, or one of another key type */
+    TCG_WHY_AK_WEAK,       /* SHA-1, RSA under 2048, unknown curve */
+    TCG_WHY_AK_OTHER,      /* not the pinned one */
+    TCG_WHY_AK_NOT_PINNED, /* nothing says that it is in a TPM */
+    TCG_WHY_SIG_FORMAT,
+    TCG_WHY_SIG_ALG,  /* signature is not of the AK's scheme */
+    TCG_WHY_SIG_HASH, /* signature is not with the AK's hash */
+    TCG_WHY_SIGNATURE,
+    TCG_WHY_NONCE,
+    TCG_WHY_REQUIRED, /* a required PCR is not in the signed selection */
+    TCG_WHY_PCR_FILE,
+    TCG_WHY_PCR_DIGEST, /* values are not the quoted ones */
+    TCG_WHY_CONTINUITY, /* clock or counts went back */
+    TCG_WHY_COUNT_
+};
+/* "required-pcr-not-quoted": stable, for programs. */
+const char *tcg_why_word(enum tcg_why w);
+/* "a required PCR is not in the signed selection": for people. */
+const char *tcg_why_text(enum tcg_why w);
+
+/* What a quote's clock says beside that of an earlier one by the same AK. */
+enum tcg_continuity {
+    TCG_FIRST,     /* nothing to compare with */
+    TCG_SAME_BOOT, /* later in the same boot */
+    TCG_RESTART,   /* TPM Restart or Resume since: PCRs may have been reset */
+    TCG_REBOOT,    /* TPM Reset since: everything is appraised anew */
+    TCG_VIOLATION, /* a count or the clock went back: an old quote or a fault */
+};
+const char *tcg_continuity_name(enum tcg_continuity c); /* "reboot" */
+/*
+ * Counts never go back (compared as tcg_boot_cmp does); in one boot the clock
+ * does not stand still or go back, safe stays set and the firmware's version
+ * stays; over a boot a safe clock does not go back (Part 1, 36).  A clock that
+ * is not safe tells nothing.
+ */
+enum tcg_continuity tcg_continuity_of(
+        const struct tcg_attest *now, const struct tcg_attest *before);
+
+/* An attestation key: parsed, and the key made, once for many quotes. */
+struct tcg_ak;
+/*
+ * bytes: TPM2B_PUBLIC or TPMT_PUBLIC, as tpm2-tools write them; or a public key
+ * alone, SPKI in DER or PEM, of which nothing says that a TPM holds it.
+ */
+int tcg_ak_new(struct span bytes, struct tcg_ak **ret, struct err *err)
+        MUST_CHECK;
+void tcg_ak_free(struct tcg_ak *k);
+void tcg_ak_free_ptr(struct tcg_ak **k);
+/* NULL when it came as a public key alone. */
+const struct tcg_public *tcg_ak_public(const struct tcg_ak *k);
+const struct crypto_pub *tcg_ak_pub(const struct tcg_ak *k);
+/* Name, or SHA-256 of the SPKI when it came as that. */
+struct span tcg_ak_pin(const struct tcg_ak *k);
+
+struct tcg_quote_want {
+    /* extraData must be this.  any_nonce: freshness is judged elsewhere. */
+    struct span nonce;
+    bool any_nonce;
+    /* Must be in the signed selection.  Empty is a refusal unless any_pcrs. */
+    struct tcg_selection required;
+    bool any_pcrs;
+    /* tcg_ak_pin of the enrolled key.  Empty is a refusal unless any_ak, which
+     * is for keys whose enrolment is judged elsewhere; a public key alone is
+     * refused even then. */
+    struct span pin;
+    bool any_ak;
+    /* PCR values, in the order of the quote or as claims; NULL and n_claims 0:
+     * not compared. */
+    const struct tcg_values *values;
+    const struct tcg_claim *claims;
+    size_t n_claims;
+    /* A file of tpm2_quote (tcg_file_pcrs), in place of them. */
+    struct span pcr_file;
+    /* Last genuine quote of this AK, or NULL. */
+    const struct tcg_attest *before;
+};
+
+/* What was found; fields are shown, and believed only when why is 0. */
+struct tcg_quote {
+    uint32_t why; /* bit w: reason w */
+    bool parsed;
+    struct tcg_attested attest;
+    struct tcg_signature sig;
+    bool signature_judged; /* false: format, scheme or hash was refused */
+    bool signature;
+    bool nonce_judged;
+    bool nonce;
+    bool pcr_judged;
+    bool pcr_digest;
+    struct tcg_values values; /* when pcr_judged; as they were claimed */
+    enum tcg_continuity continuity;
+};
+/*
+ * msg: TPMS_ATTEST or TPM2B_ATTEST; sig: TPMT_SIGNATURE, or the plain form of
+ * tpm2_quote (RSA as it is, ECDSA in DER).  0 when nothing stands against it,
+ * else ERR_DENIED with all words in err.  Spans in *ret point into msg, sig and
+ * what values were given as.
+ */
+int tcg_quote_judge(const struct tcg_ak *ak, struct span msg, struct span sig,
+        const struct tcg_quote_want *want, struct tcg_quote *ret,
+        struct err *err) MUST_CHECK;
+
+/* ---- files of others ------------------------------------------------- */
+
+/* Contents of a TPM2B that is the whole of bytes; else bytes. */
+struct span tcg_file_unwrap(struct span bytes);
+/*
+ * PCR file of tpm2_quote -o: "serialized" (tpm2-tools 4 and 5 on a
+ * little-endian machine: TPML_PCR_SELECTION, count, TPML_DIGEST each, as they
+ * lie in memory) or "values" (one behind the other), for the selection of the
+ * quote, which alone says which PCR a value is of.
+ */
+int tcg_file_pcrs(struct span bytes, const struct tcg_selection *s,
+        struct tcg_values *ret, struct err *err) MUST_CHECK;
 
 /* ---- policies (Part 3, 23) ------------------------------------------- */
 

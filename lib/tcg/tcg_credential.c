@@ -32,7 +32,7 @@ static void kdfa(enum crypto_hash hash, struct span key, const char *label,
 static void kdfe(enum crypto_hash hash, struct span z, struct span u,
         struct span v, uint8_t *ret)
 {
-    uint8_t buf[4 + 3 * 48 + sizeof(LABEL)];
+    uint8_t buf[4 + 3 * TCG_COORDINATE_MAX + sizeof(LABEL)];
     struct wire_writer w = wire_writer_of(buf, sizeof(buf));
     struct span msg = SPAN_EMPTY;
 
@@ -117,7 +117,8 @@ static int protect_ecc(const struct tcg_public *ek,
         struct tcg_credential *ret)
 {
     size_t n = tcg_curve_size(ek->curve);
-    uint8_t z[48], x[48], y[48], ek_x[48];
+    uint8_t z[TCG_COORDINATE_MAX], x[TCG_COORDINATE_MAX];
+    uint8_t y[TCG_COORDINATE_MAX], ek_x[TCG_COORDINATE_MAX];
     struct wire_writer w = wire_writer_of(ret->secret, sizeof(ret->secret));
     struct span s;
     int r;

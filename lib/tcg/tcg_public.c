@@ -11,7 +11,10 @@
 
 size_t tcg_curve_size(uint16_t curve)
 {
-    return curve == TCG_CURVE_P256 ? 32 : curve == TCG_CURVE_P384 ? 48 : 0;
+    return curve == TCG_CURVE_P256   ? 32
+           : curve == TCG_CURVE_P384 ? 48
+           : curve == TCG_CURVE_P521 ? 66
+                                     : 0;
 }
 
 /* TPMT_SYM_DEF_OBJECT (11.1.7) */
@@ -102,15 +105,17 @@ int tcg_public(struct span bytes, struct tcg_public *ret, struct err *err)
 
 struct crypto_pub *tcg_pub(const struct tcg_public *p)
 {
-    uint8_t x[48], y[48];
+    uint8_t x[TCG_COORDINATE_MAX], y[TCG_COORDINATE_MAX];
     size_t n = tcg_curve_size(p->curve);
 
     if (p->type == TCG_ALG_RSA)
         return crypto_pub_rsa(p->x, p->exponent);
     if (n == 0 || !tcg_pad(p->x, x, n) || !tcg_pad(p->y, y, n))
         return NULL;
-    return crypto_pub_ec(
-            n == 32 ? CRYPTO_P256 : CRYPTO_P384, SPAN(x, n), SPAN(y, n));
+    return crypto_pub_ec(n == 32   ? CRYPTO_P256
+                         : n == 48 ? CRYPTO_P384
+                                   : CRYPTO_P521,
+            SPAN(x, n), SPAN(y, n));
 }
 
 int tcg_name(const struct tcg_public *p, struct tcg_name *ret)
@@ -147,6 +152,7 @@ struct attribute_rule {
     uint32_t bit;
     bool set;
     const char *says;
+    enum tcg_why why;
 };
 
 static int check_attributes(const struct tcg_public *p,
@@ -159,21 +165,49 @@ static int check_attributes(const struct tcg_public *p,
     return 0;
 }
 
+static const struct attribute_rule ak_rules[] = {
+        {TCG_RESTRICTED, true,
+                "is not restricted: it would sign a forged quote",
+                TCG_WHY_AK_NOT_RESTRICTED},
+        {TCG_SIGN, true, "is not for signing", TCG_WHY_AK_NOT_SIGNING},
+        {TCG_DECRYPT, false, "can decrypt", TCG_WHY_AK_DECRYPTS},
+        {ATTRIBUTES_FIXED, true, "is not made in and fixed to one TPM",
+                TCG_WHY_AK_NOT_FIXED},
+};
+
+static bool is_scheme_of(const struct tcg_public *p)
+{
+    return p->type == TCG_ALG_ECC
+                   ? p->scheme == TCG_ALG_ECDSA
+                   : p->scheme == TCG_ALG_RSASSA || p->scheme == TCG_ALG_RSAPSS;
+}
+
+uint32_t tcg_ak_reasons(const struct tcg_public *p)
+{
+    uint32_t why = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(ak_rules); i++) {
+        const struct attribute_rule *r = &ak_rules[i];
+
+        if (((p->attributes & r->bit) == r->bit) != r->set)
+            why |= 1u << r->why;
+    }
+    if (!is_scheme_of(p))
+        why |= 1u << TCG_WHY_AK_SCHEME;
+    else if (!is_strong(p->scheme_hash))
+        why |= 1u << TCG_WHY_AK_WEAK;
+    if (!is_strong(p->name_alg) || !is_strong_key(p))
+        why |= 1u << TCG_WHY_AK_WEAK;
+    return why;
+}
+
 int tcg_check_ak(const struct tcg_public *p, struct err *err)
 {
-    static const struct attribute_rule rules[] = {
-            {TCG_RESTRICTED, true,
-                    "is not restricted: it would sign a forged quote"},
-            {TCG_SIGN, true, "is not for signing"},
-            {TCG_DECRYPT, false, "can decrypt"},
-            {ATTRIBUTES_FIXED, true, "is not made in and fixed to one TPM"},
-    };
-    int r = check_attributes(p, rules, ARRAY_LEN(rules), err);
+    int r = check_attributes(p, ak_rules, ARRAY_LEN(ak_rules), err);
 
     if (r != 0)
         return r;
-    if (p->scheme != TCG_ALG_ECDSA && p->scheme != TCG_ALG_RSASSA &&
-            p->scheme != TCG_ALG_RSAPSS)
+    if (!is_scheme_of(p))
         return err_set(err, ERR_DENIED, "the key has no signing scheme");
     if (!is_strong(p->scheme_hash) || !is_strong(p->name_alg))
         return err_set(err, ERR_DENIED,
@@ -187,10 +221,11 @@ int tcg_check_ak(const struct tcg_public *p, struct err *err)
 int tcg_check_ek(const struct tcg_public *p, struct err *err)
 {
     static const struct attribute_rule rules[] = {
-            {TCG_RESTRICTED, true, "is not restricted"},
-            {TCG_DECRYPT, true, "is not for decrypting"},
-            {TCG_SIGN, false, "can sign"},
-            {ATTRIBUTES_FIXED, true, "is not made in and fixed to one TPM"},
+            {TCG_RESTRICTED, true, "is not restricted", TCG_WHY_NONE},
+            {TCG_DECRYPT, true, "is not for decrypting", TCG_WHY_NONE},
+            {TCG_SIGN, false, "can sign", TCG_WHY_NONE},
+            {ATTRIBUTES_FIXED, true, "is not made in and fixed to one TPM",
+                    TCG_WHY_NONE},
     };
     int r = check_attributes(p, rules, ARRAY_LEN(rules), err);
 

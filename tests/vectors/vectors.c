@@ -27,6 +27,7 @@ static const struct vectors_kind *const kinds[] = {
         vectors_snp,
         vectors_snp_launch,
         vectors_uki,
+        vectors_quote,
 };
 
 static struct {
