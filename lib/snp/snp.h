@@ -246,6 +246,7 @@ struct snp_vek_info {
     uint64_t not_before, not_after; /* its own */
     uint64_t chain_not_before, chain_not_after; /* of all of its chain */
     bool chain, revoked;
+    bool wrong_ca; /* its signatures hold, below the CA of the other kind */
     enum snp_product root_product; /* UNKNOWN: the root vouches for any */
     uint64_t crl_this_update, crl_next_update; /* 0, 0: no CRL */
 };

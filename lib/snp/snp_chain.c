@@ -271,6 +271,7 @@ static void vek_take_issuer(
     /* ASVKs are named SEV-VLEK-*, ASKs SEV-*: a fleet's CA makes no chips. */
     if (has_word(ca->c.cn, "VLEK") != (i->kind == SNP_KEY_VLEK)) {
         vek_say(v, "signed by the CA of the other kind of key");
+        i->wrong_ca = true;
         return;
     }
     i->chain = true;

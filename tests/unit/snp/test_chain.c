@@ -154,6 +154,7 @@ static void broken_chains_are_seen(void **state)
                 !strstr(snp_vek_info(v)->why, cases[i].why))
             fail_msg("%s: %s", cases[i].what, snp_vek_info(v)->why);
         assert_null(snp_vek_info(v)->issuer);
+        assert_int_equal(snp_vek_info(v)->wrong_ca, i >= 3);
         assert_int_equal(reasons_at(v, SNP_FIXTURE_AT), R(CHAIN));
     }
 }
