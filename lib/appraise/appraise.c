@@ -275,6 +275,7 @@ static bool (*const checks[])(struct appraise_work *w) = {
 static void (*const adapters[])(struct appraise_work *w) = {
         appraise_tpm,
         appraise_zone,
+        appraise_firmware,
 };
 
 /* A zone without rules: its reference is all that the owner wants. */

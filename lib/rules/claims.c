@@ -148,7 +148,7 @@ static void add(struct claims *c, const char *name, const struct claim_value *v,
     const struct claim_def *d = last && strcmp(last->name, name) == 0
                                         ? last->def
                                         : claims_find(span_str(name));
-    struct claim n = {.def = d, .attested = attested, .value = *v};
+    struct claim n = {.def = d, .value = *v};
     char safe[CLAIMS_SOURCE_MAX + 1];
     struct claim *was;
     uint8_t *bytes;
@@ -156,9 +156,11 @@ static void add(struct claims *c, const char *name, const struct claim_value *v,
     if (c->error)
         return;
     assert(d && claims_fits(d, v));
+    n.attested = attested && !c->unattested;
     was = d->flags & CLAIM_MANY ? NULL : find(c, name);
-    if (was) {
-        was->attested &= attested && claims_value_eq(&was->value, v);
+    if (was && (was->attested || was->disputed)) {
+        was->disputed |= n.attested && !claims_value_eq(&was->value, v);
+        was->attested &= !was->disputed;
         return;
     }
     text_format_safe(span_str(source), safe, sizeof(safe));
@@ -169,7 +171,11 @@ static void add(struct claims *c, const char *name, const struct claim_value *v,
     }
     n.name = intern(c, name, last ? last->name : NULL);
     n.source = intern(c, safe, last ? last->source : NULL);
-    if (!c->error && grow(c))
+    if (c->error)
+        return;
+    if (was) /* now it is proved, or said again */
+        *was = n;
+    else if (grow(c))
         c->claim[c->n++] = n;
 }
 

@@ -111,6 +111,7 @@ struct claim {
     const char *name;
     const char *source; /* "PCR 9, event 21 of the firmware log" */
     bool attested;
+    bool disputed; /* two attested values: neither is believed again */
     struct claim_value value;
 };
 
@@ -121,7 +122,8 @@ struct claims {
     struct claim *claim; /* in the order added */
     struct claims_arena *arena;
     size_t bytes;
-    int error; /* 0, ERR_LIMIT, ERR_MEMORY: the list is not whole */
+    bool unattested; /* what is added while this is set is */
+    int error;       /* 0, ERR_LIMIT, ERR_MEMORY: the list is not whole */
 };
 void claims_fini(struct claims *c);
 
@@ -131,9 +133,10 @@ void claims_fini(struct claims *c);
  * numbers are formatted by the caller ("firmware.pcr.7").  The values are
  * copied; source may hold foreign text, it is made safe to show.
  *
- * A second value for a claim that is not many makes it unattested, unless it
- * is the same; text longer than CLAIM_TEXT_MAX is cut and unattested.  The
- * first error sticks: a list that is not whole decides nothing.
+ * A second attested value for a claim that is not many makes it unattested,
+ * unless it is the same; an unattested one gives way.  Text longer than
+ * CLAIM_TEXT_MAX is cut and unattested.  The first error sticks: a list that is
+ * not whole decides nothing.
  */
 void claims_add_bool(
         struct claims *c, const char *name, bool v, const char *source);

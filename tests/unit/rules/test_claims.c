@@ -119,6 +119,24 @@ static void test_two_sources_that_disagree_prove_nothing(void **state)
     assert_int_equal(c.n, 1);
 }
 
+static void test_what_is_only_said_gives_way(void **state)
+{
+    CLEANUP(claims_fini) struct claims c = {.unattested = true};
+
+    (void)state;
+    claims_add_number(&c, "snp.vmpl", 3, "hearsay");
+    assert_false(c.claim[0].attested);
+    c.unattested = false;
+    claims_add_number(&c, "snp.vmpl", 0, "SNP report");
+    assert_true(c.claim[0].attested);
+    assert_int_equal(c.claim[0].value.number, 0);
+    c.unattested = true;
+    claims_add_number(&c, "snp.vmpl", 2, "hearsay");
+    assert_int_equal(c.n, 1);
+    assert_true(c.claim[0].attested);
+    assert_int_equal(c.claim[0].value.number, 0);
+}
+
 static void test_text_that_was_cut_proves_nothing(void **state)
 {
     static uint8_t text[CLAIM_TEXT_MAX + 1];
@@ -293,6 +311,7 @@ int main(void)
             cmocka_unit_test(test_suggestions),
             cmocka_unit_test(test_types_come_back),
             cmocka_unit_test(test_two_sources_that_disagree_prove_nothing),
+            cmocka_unit_test(test_what_is_only_said_gives_way),
             cmocka_unit_test(test_text_that_was_cut_proves_nothing),
             cmocka_unit_test(test_a_list_is_bounded_and_says_so),
             cmocka_unit_test(test_bytes_are_bounded),

@@ -487,10 +487,9 @@ static enum rules_outcome brute(unsigned attested, unsigned said, unsigned op,
 
         good |= (unsigned)ok << v;
     }
-    if (!many && __builtin_popcount(attested | said) > 1)
+    (void)said; /* neither helps nor harms */
+    if (!many && __builtin_popcount(attested) > 1)
         return RULES_UNDECIDED; /* sources disagree */
-    if (!many && said)
-        return RULES_UNDECIDED;
     if (attested == 0)
         return RULES_UNDECIDED;
     return attested & ~good ? RULES_FAIL : RULES_PASS;
@@ -498,8 +497,8 @@ static enum rules_outcome brute(unsigned attested, unsigned said, unsigned op,
 
 static void add(struct claims *c, bool many, unsigned mask, bool attested)
 {
+    c->unattested = !attested;
     for (unsigned v = 0; v < 4; v++) {
-        size_t first = c->n;
         uint8_t byte = (uint8_t)v;
 
         if (!(mask >> v & 1))
@@ -508,10 +507,6 @@ static void add(struct claims *c, bool many, unsigned mask, bool attested)
             claims_add_bytes(c, "ima.file", SPAN(&byte, 1), "x");
         else
             claims_add_number(c, "snp.vmpl", v, "x");
-        if (!attested && c->n > first)
-            claims_unattested(c, first);
-        else if (!attested)
-            claims_unattested(c, c->n - 1);
     }
 }
 
