@@ -131,6 +131,14 @@ void channel_close(struct channel *ch, int code, const char *reason)
     channel_io_wake(ch);
 }
 
+void channel_close_saying(struct channel *ch, enum channel_reason why, int code,
+        const char *reason)
+{
+    if (ch->state == CHANNEL_OPEN)
+        channel_h2_goodbye(ch, why);
+    channel_close(ch, code, reason);
+}
+
 static uint64_t held(const struct channel *ch)
 {
     const struct channel_stream *s;

@@ -201,6 +201,9 @@ int channel_call_refuse(struct channel *ch, uint32_t stream, struct span where,
 void channel_probe(struct channel *ch, const struct channel_time *now);
 /* Ends the channel: cuts all streams, then ops.closed. */
 void channel_close(struct channel *ch, int code, const char *reason);
+/* The same, and an open channel's peer hears the class of the reason. */
+void channel_close_saying(struct channel *ch, enum channel_reason why, int code,
+        const char *reason);
 
 enum channel_state {
     CHANNEL_CONNECTING, /* TCP and TLS */

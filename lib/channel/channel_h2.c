@@ -102,6 +102,16 @@ void channel_h2_ping(struct channel *ch)
     (void)nghttp2_submit_ping(ch->h2, NGHTTP2_FLAG_NONE, NULL);
 }
 
+/* RFC 9113, 6.8: debug data is ours to define, here one byte. */
+void channel_h2_goodbye(struct channel *ch, enum channel_reason why)
+{
+    const uint8_t data = (uint8_t)why;
+
+    (void)nghttp2_submit_goaway(ch->h2, NGHTTP2_FLAG_NONE,
+            nghttp2_session_get_last_proc_stream_id(ch->h2),
+            NGHTTP2_INADEQUATE_SECURITY, &data, sizeof(data));
+}
+
 void channel_h2_free(struct channel *ch)
 {
     nghttp2_session_del(ch->h2);

@@ -201,6 +201,8 @@ size_t channel_h2_pull(struct channel *ch, uint8_t *ret, size_t cap);
 bool channel_h2_is_over(const struct channel *ch);
 bool channel_h2_wants_write(const struct channel *ch);
 void channel_h2_ping(struct channel *ch);
+/* The last frame that the peer reads says why. */
+void channel_h2_goodbye(struct channel *ch, enum channel_reason why);
 
 /* ---- channel_request.c ----------------------------------------------- */
 

@@ -178,6 +178,17 @@ static void on_response(struct channel *ch, struct channel_stream *s)
     }
 }
 
+/* The peer's goodbye: a class of reasons, or nothing that we know. */
+static void on_goaway(struct channel *ch, const nghttp2_goaway *g)
+{
+    uint8_t why = g->opaque_data_len == 1 ? g->opaque_data[0] : 0;
+
+    if (g->error_code == NGHTTP2_INADEQUATE_SECURITY &&
+            why > CHANNEL_ACCEPTED && why < CHANNEL_REASON_COUNT)
+        channel_end(ch, ERR_DENIED, "peer %s",
+                channel_reason_text((enum channel_reason)why));
+}
+
 int channel_request_on_frame(
         nghttp2_session *h2, const nghttp2_frame *frame, void *arg)
 {
@@ -188,6 +199,8 @@ int channel_request_on_frame(
     if (frame->hd.type == NGHTTP2_PING &&
             (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
         channel_flow_probe_done(ch);
+    if (frame->hd.type == NGHTTP2_GOAWAY)
+        on_goaway(ch, &frame->goaway);
     if (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS)
         s = channel_h2_stream(ch, frame->hd.stream_id);
     if (s == NULL || s->gone || ch->ending)

@@ -793,6 +793,34 @@ static void state_that_falls_cuts_the_channel(void **state)
     }
 }
 
+/* Whichever side it is, the other's log says why, by class. */
+static void a_side_that_cuts_says_why(void **state)
+{
+    (void)state;
+    for (int who = 0; who < 2; who++) {
+        struct fixture f;
+        uint32_t id;
+
+        fixture_open(&f);
+        int fd = fixture_call(&f, "x", &id);
+        struct fixture_side *own = who ? &f.server : &f.client;
+        struct fixture_side *peer = who ? &f.client : &f.server;
+
+        channel_close_saying(own->ch,
+                who ? CHANNEL_REASON_EVIDENCE : CHANNEL_REASON_OWN, ERR_DENIED,
+                "state of the peer fell: policy.d/30.policy differs");
+        fixture_pump(&f);
+        assert_int_equal(own->closed, 1);
+        assert_int_equal(peer->closed, 1);
+        assert_int_equal(peer->closed_code, ERR_DENIED);
+        assert_string_equal(peer->closed_reason,
+                who ? "peer did not accept this zone's evidence"
+                    : "peer cannot prove its own state");
+        (void)close(fd);
+        fixture_fini(&f);
+    }
+}
+
 static void server_closes_when_no_fresh_evidence_comes(void **state)
 {
     struct fixture f;
@@ -895,6 +923,7 @@ int main(void)
             cmocka_unit_test(closing_answers_and_cuts_every_call),
             cmocka_unit_test(evidence_is_taken_again_while_streams_flow),
             cmocka_unit_test(state_that_falls_cuts_the_channel),
+            cmocka_unit_test(a_side_that_cuts_says_why),
             cmocka_unit_test(server_closes_when_no_fresh_evidence_comes),
             cmocka_unit_test(channel_ends_with_its_certificate),
             cmocka_unit_test(vanished_peer_is_found_by_ping),
