@@ -73,6 +73,8 @@ struct conf_zone {
     uint8_t owner[CONF_SPKI_MAX]; /* SPKI DER of the owner's P-256 key */
     size_t owner_len;             /* 0: not set yet */
     uint32_t reattest_s;
+    /* A reference that the owner signed longer ago is not believed: 0: any */
+    uint32_t reference_max_age_s;
     char programs[CONF_PATH_MAX]; /* empty: beside qaird */
     /* Who may hand over calls of a Qubes host's qubes; empty: nobody. */
     char relay_user[LIMIT_NAME_MAX + 1];

@@ -10,6 +10,9 @@
 #define UID_BASE_MAX   4294900000u
 #define REATTEST_MIN_S 5
 #define REATTEST_MAX_S 86400
+/* Below, clocks that differ would decide; above, nothing is limited. */
+#define REFERENCE_AGE_MIN_S 600
+#define REFERENCE_AGE_MAX_S (10u * 366 * 86400)
 
 int conf_set_name(char *ret, size_t max, struct span value, struct err *err)
 {
@@ -146,6 +149,16 @@ static int set_reattest(
             value, REATTEST_MIN_S, REATTEST_MAX_S, &z->reattest_s, err);
 }
 
+static int set_reference_age(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    struct conf_zone *z = ctx;
+
+    (void)rest;
+    return set_number(value, REFERENCE_AGE_MIN_S, REFERENCE_AGE_MAX_S,
+            &z->reference_max_age_s, err);
+}
+
 static int set_tpm(
         void *ctx, struct span rest, struct span value, struct err *err)
 {
@@ -279,6 +292,7 @@ static const struct conf_key zone_keys[] = {
         {"measured-files", false, set_measured_files},
         {"owner", false, set_owner},
         {"reattest-interval", false, set_reattest},
+        {"reference-max-age", false, set_reference_age},
         {"programs", false, set_programs},
         {"relay-user", false, set_relay_user},
         {"peer.", false, set_peer},

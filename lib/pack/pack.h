@@ -121,6 +121,15 @@ size_t pack_zones(const struct pack *p, const struct pack_zone **ret);
 size_t pack_keys(const struct pack *p, const struct pack_key **ret);
 size_t pack_references(const struct pack *p, const struct pack_reference **ret);
 
+/*
+ * Unix second at which the owner's word on a zone's state ends: the zone's
+ * time, the reference's, the rules', or, with max_age (seconds; 0: none), so
+ * long after the older of the two was signed, whichever comes first.
+ * UINT64_MAX: never.  r and rules may be NULL: not there.
+ */
+uint64_t pack_until(const struct pack_zone *z, const struct pack_reference *r,
+        const struct pack_rules *rules, uint64_t max_age);
+
 /* NULL when absent.  A revoked entry is found; its user looks at revoked. */
 const struct pack_zone *pack_zone(const struct pack *p, struct span name);
 const struct pack_key *pack_key(const struct pack *p, struct span name);

@@ -159,6 +159,30 @@ static bool is_within(uint64_t since, uint64_t until, uint64_t t)
     return since <= plus(t, PACK_SKEW_S) && (until == 0 || t < until);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t word_until(uint64_t issued, uint64_t expires, uint64_t max_age)
+{
+    return earlier(expires ? expires : UINT64_MAX,
+            max_age ? plus(issued, max_age) : UINT64_MAX);
+}
+
+uint64_t pack_until(const struct pack_zone *z, const struct pack_reference *r,
+        const struct pack_rules *rules, uint64_t max_age)
+{
+    uint64_t until = z->until ? z->until : UINT64_MAX;
+
+    if (r)
+        until = earlier(until, word_until(r->issued, r->expires, max_age));
+    if (rules)
+        until = earlier(
+                until, word_until(rules->issued, rules->expires, max_age));
+    return until;
+}
+
 bool pack_zone_valid(const struct pack_zone *z, uint64_t unix_s)
 {
     return !z->revoked && is_within(z->since, z->until, unix_s);
