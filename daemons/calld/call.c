@@ -78,6 +78,27 @@ bool call_take_stream(struct call *c, const struct role_msg *m)
     return false;
 }
 
+/* ---- what it rests on ------------------------------------------------ */
+
+bool call_take_proof(struct span state,
+        const uint8_t evidence[static MSG_DIGEST], struct proof *ret)
+{
+    struct proof p = {.number = 0};
+
+    if (state.len > CALLD_STATE_MAX)
+        return false;
+    if (state.len > 0)
+        memcpy(p.state, state.ptr, state.len);
+    memcpy(p.evidence, evidence, sizeof(p.evidence));
+    *ret = p;
+    return true;
+}
+
+const struct proof *call_source_proof(const struct call *c)
+{
+    return c->origin == CALL_OF_ZONE ? &c->from : &c->d->own;
+}
+
 /* ---- refusal --------------------------------------------------------- */
 
 static void tell_refusal(struct call *c)

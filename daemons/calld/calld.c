@@ -121,12 +121,51 @@ static void on_incoming(struct role *r, const struct role_msg *m)
         call_refuse(c, ERR_LIMIT, d->where, "the envelope is too large");
         return;
     }
+    if (!call_take_proof(body->state, body->evidence, &c->from)) {
+        call_refuse(c, ERR_LIMIT, d->where, "the name of a state");
+        return;
+    }
     memcpy(c->peer_zone, zone, sizeof(c->peer_zone));
     /* Until policyd has read it, the envelope's word counts for nothing. */
     (void)snprintf(
             c->source_name, sizeof(c->source_name), "@zone:%s", c->peer_zone);
     if (call_take_stream(c, m))
         plan_start(c, PLAN_DECIDE);
+}
+
+/* ---- states of zones ------------------------------------------------- */
+
+/* Another state decides otherwise, also about what runs. */
+static void on_own_state(struct role *r, const struct role_msg *m)
+{
+    const struct msg_own_state *body = m->body;
+    struct calld *d = role_user(r);
+    struct proof was = d->own;
+
+    if (!call_take_proof(body->state, body->evidence, &d->own))
+        role_fatal(r, "keyd names a state of %zu bytes", body->state.len);
+    if (strcmp(was.state, d->own.state) != 0)
+        running_check(d);
+}
+
+static void on_peer_state(struct role *r, const struct role_msg *m)
+{
+    const struct msg_peer_state *body = m->body;
+    char zone[LIMIT_ZONE_NAME_MAX + 1] = "";
+    struct calld *d = role_user(r);
+    struct proof now;
+    struct call *c;
+
+    if (!text_is_name(body->zone, LIMIT_ZONE_NAME_MAX) ||
+            !call_take_proof(body->state, body->evidence, &now))
+        role_fatal(r, "netd names no zone, or no state");
+    memcpy(zone, body->zone.ptr, body->zone.len);
+    LIST_FOREACH (c, &d->calls, entry) {
+        if (c->origin == CALL_OF_ZONE && strcmp(c->peer_zone, zone) == 0)
+            c->from = now;
+    }
+    running_note_state(d, zone, &now);
+    running_check(d);
 }
 
 /* ---- status ---------------------------------------------------------- */
@@ -256,8 +295,13 @@ static void on_peer(struct role *r, struct role_link *link)
 
 static void on_gone(struct role *r, struct role_link *link)
 {
+    struct calld *d = role_user(r);
+
     if (role_link_peer(link) == MSG_ROLE_NETD)
-        running_netd_gone(role_user(r));
+        running_netd_gone(d);
+    /* The next one says it anew; what runs waits for its word. */
+    if (role_link_peer(link) == MSG_ROLE_KEYD)
+        d->own = (struct proof){.number = 0};
 }
 
 static const struct role_permit permits[] = {
@@ -271,6 +315,8 @@ static const struct role_permit permits[] = {
         {MSG_ROLE_RELAY, MSG_RELAY_CALL, ROLE_OPEN, host_on_call},
         {MSG_ROLE_RELAY, MSG_RELAY_SERVE, ROLE_OPEN, host_on_serve},
         {MSG_ROLE_NETD, MSG_INCOMING, ROLE_OPEN, on_incoming},
+        {MSG_ROLE_NETD, MSG_PEER_STATE, ROLE_OPEN, on_peer_state},
+        {MSG_ROLE_KEYD, MSG_OWN_STATE, ROLE_OPEN, on_own_state},
         {MSG_ROLE_QAIRD, MSG_QUBE_GONE, ROLE_ANY, qube_on_gone},
 };
 

@@ -41,6 +41,7 @@
 #define CALLD_REASON_MAX   240
 #define CALLD_TARGET_MAX   64
 #define CALLD_RULE_MAX     300
+#define CALLD_STATE_MAX    64
 /* Refusals that one source may have recorded at once, and then a second each:
  * more than a person makes, less than fills a disk. */
 #define CALLD_REFUSALS_BURST 256
@@ -78,6 +79,13 @@ enum call_plan {
     PLAN_COUNT
 };
 
+/* The state of a zone that calls, or is called, and the evidence for it. */
+struct proof {
+    char state[CALLD_STATE_MAX + 1]; /* empty: not known, or not approved */
+    uint8_t evidence[MSG_DIGEST];
+    uint64_t number, boot; /* netd's, of a zone that is called */
+};
+
 struct qube;
 struct ask;
 struct json_t;
@@ -102,6 +110,8 @@ struct call {
     char peer_zone[LIMIT_ZONE_NAME_MAX + 1]; /* CALL_OF_ZONE, proved */
     struct buf envelope; /* that came, or that this zone signed */
     struct buf via;      /* that came, when this zone goes on with its own */
+    struct proof from;   /* of peer_zone */
+    struct proof to;     /* of zone, once it was asked for */
     /* what was decided */
     bool allowed;
     bool autostart;
@@ -178,6 +188,7 @@ struct running {
     struct role_ticket asker;
     struct role_ticket killer;
     bool has_killer;
+    struct proof from;
     /* as in struct call */
     char source_name[CALLD_TARGET_MAX + 1];
     char requested[CALLD_TARGET_MAX + 1];
@@ -199,7 +210,8 @@ struct calld {
     unsigned n_calls;
     struct running_list running;
     unsigned n_running;
-    unsigned policies;        /* that were in force, counted */
+    unsigned policies;        /* that were in force, and states, counted */
+    struct proof own;         /* as keyd said last */
     struct running *checking; /* against the newest, now */
     unsigned n_asking;
     struct qube_list qubes;
@@ -242,6 +254,13 @@ void call_append(struct call *c, uint8_t kind, struct span payload,
         void (*done)(struct role *, const struct role_msg *, void *));
 void call_note_log(struct calld *d, const struct role_msg *answer);
 
+/* False: no call can hold it. */
+bool call_take_proof(struct span state,
+        const uint8_t evidence[static MSG_DIGEST], struct proof *ret)
+        MUST_CHECK;
+/* What proves the zone that the call comes from: this one's, or the peer's. */
+const struct proof *call_source_proof(const struct call *c);
+
 /* ---- plan.c ---------------------------------------------------------- */
 
 void plan_start(struct call *c, enum call_plan plan);
@@ -252,6 +271,7 @@ void plan_next(struct call *c);
 
 /* Each begins a step, which ends in plan_next or a refusal, now or later. */
 void step_decide(struct call *c);
+void step_appraise(struct call *c);
 void step_envelope(struct call *c);
 void step_record(struct call *c);
 void step_record_envelope(struct call *c);
@@ -330,8 +350,12 @@ void running_begin(struct call *c);
 void running_terminated(struct qube *q, uint32_t port);
 void running_qube_gone(struct qube *q);
 void running_netd_gone(struct calld *d);
-/* Another policy is in force: calls that it does not allow end. */
+/* Another policy is in force, or a zone in another state: calls that are not
+ * allowed any more end. */
 void running_check(struct calld *d);
+/* What is known of the zone that these calls come from is another. */
+void running_note_state(
+        struct calld *d, const char *zone, const struct proof *now);
 void running_kill(struct role *r, const struct role_msg *m);
 
 /* ---- host.c ---------------------------------------------------------- */

@@ -5,6 +5,7 @@
 enum step {
     STEP_NONE,
     STEP_DECIDE,
+    STEP_APPRAISE,
     STEP_ENVELOPE,
     STEP_RECORD,
     STEP_RECORD_ENVELOPE,
@@ -18,6 +19,7 @@ enum step {
 
 static void (*const enter[STEP_COUNT])(struct call *c) = {
         [STEP_DECIDE] = step_decide,
+        [STEP_APPRAISE] = step_appraise,
         [STEP_ENVELOPE] = step_envelope,
         [STEP_RECORD] = step_record,
         [STEP_RECORD_ENVELOPE] = step_record_envelope,
@@ -31,8 +33,8 @@ static void (*const enter[STEP_COUNT])(struct call *c) = {
 /* Each plan ends with STEP_ANSWER, or, for PLAN_DECIDE, in another plan. */
 static const enum step plans[PLAN_COUNT][6] = {
         [PLAN_DECIDE] = {STEP_DECIDE},
-        [PLAN_REMOTE] = {STEP_ENVELOPE, STEP_RECORD_ENVELOPE, STEP_OPEN,
-                STEP_ANSWER},
+        [PLAN_REMOTE] = {STEP_APPRAISE, STEP_ENVELOPE, STEP_RECORD_ENVELOPE,
+                STEP_OPEN, STEP_ANSWER},
         [PLAN_LOCAL] = {STEP_RECORD, STEP_START, STEP_KEY, STEP_EXEC,
                 STEP_ANSWER},
         [PLAN_ASK] = {STEP_RECORD, STEP_START, STEP_EXEC, STEP_ANSWER},

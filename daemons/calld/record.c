@@ -37,6 +37,18 @@ bool record_may_refuse(struct call *c)
     return true; /* the owner fills no own disk by surprise */
 }
 
+static void put_appraisal(const struct call *c, struct statement_decision *d)
+{
+    const struct proof *p = call_source_proof(c);
+
+    if (!*p->state)
+        return;
+    d->appraisal = (struct statement_appraisal){
+            .zone = d->source_zone.len ? d->source_zone : d->zone,
+            .state = span_str(p->state)};
+    memcpy(d->appraisal.evidence, p->evidence, sizeof(d->appraisal.evidence));
+}
+
 int record_decision(const struct call *c, struct buf *ret, struct err *err)
 {
     bool allow = c->allowed && !c->refused;
@@ -64,6 +76,7 @@ int record_decision(const struct call *c, struct buf *ret, struct err *err)
             .reason = span_str(allow ? "" : reason),
     };
 
+    put_appraisal(c, &d);
     memcpy(d.call_id, c->id, sizeof(d.call_id));
     memcpy(d.policy, c->policy, sizeof(d.policy));
     if (c->via.len) /* the one that came, also when it goes on */

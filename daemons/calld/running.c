@@ -82,6 +82,7 @@ void running_begin(struct call *c)
     memcpy(u->rule, c->rule, sizeof(u->rule));
     memcpy(u->choice, c->choice, sizeof(u->choice));
     memcpy(u->template, c->template, sizeof(u->template));
+    u->from = c->from;
     memcpy(u->service, c->service, len + 1);
     LIST_INSERT_HEAD(&c->d->running, u, entry);
     c->d->n_running++;
@@ -312,9 +313,22 @@ static void check_next(struct calld *d)
             .target = span_str(u->requested),
             .service = span_str(u->service),
             .choice = span_str(u->choice),
-            .running = 1};
+            .running = 1,
+            .state = span_str(
+                    u->origin == CALL_OF_ZONE ? u->from.state : d->own.state)};
     q.user = u;
     role_request(d->role, &q);
+}
+
+void running_note_state(
+        struct calld *d, const char *zone, const struct proof *now)
+{
+    struct running *u;
+
+    LIST_FOREACH (u, &d->running, entry) {
+        if (u->origin == CALL_OF_ZONE && strcmp(u->peer_zone, zone) == 0)
+            u->from = *now;
+    }
 }
 
 void running_check(struct calld *d)

@@ -43,6 +43,69 @@ void step_record_envelope(struct call *c)
 
 /* ---- the remote way -------------------------------------------------- */
 
+/* The two ends of the stream, unless the asker brought one. */
+static bool make_data(struct call *c)
+{
+    int fds[2];
+
+    if (c->data >= 0)
+        return true;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+        call_refuse(c, ERR_LIMIT, c->d->where, "no stream for the call: %s",
+                strerror(errno));
+        return false;
+    }
+    c->data = fds[0];
+    c->data_back = fds[1];
+    return true;
+}
+
+static void on_appraisal(
+        struct role *r, const struct role_msg *answer, void *user)
+{
+    struct call *c = user;
+    const struct msg_appraisal *a = answer->body;
+
+    (void)r;
+    if (call_is_refused(c, answer))
+        return;
+    if (!call_take_proof(a->state, a->evidence, &c->to)) {
+        call_refuse(c, ERR_LIMIT, c->d->where, "the name of a state");
+        return;
+    }
+    c->to.number = a->number;
+    c->to.boot = a->boot;
+    plan_next(c);
+}
+
+static uint64_t deadline_of(const struct call *c, uint64_t now)
+{
+    uint64_t own = now + CALLD_DEADLINE_S;
+
+    /* The zone that called waits no longer than it said. */
+    return c->via.len && c->deadline < own ? c->deadline : own;
+}
+
+/* In which state is the zone?  A channel is opened when there is none. */
+void step_appraise(struct call *c)
+{
+    const struct msg_appraisal_get m = {.zone = span_str(c->zone),
+            .source = span_str(c->source_name),
+            .deadline = deadline_of(c, role_now())};
+    struct role_request q = {.to = MSG_ROLE_NETD,
+            .type = MSG_APPRAISAL_GET,
+            .msg = &m,
+            .n_fds = 1,
+            .expect = MSG_APPRAISAL,
+            .done = on_appraisal,
+            .user = c};
+
+    if (!make_data(c))
+        return;
+    q.fds = &c->data;
+    role_request(c->d->role, &q);
+}
+
 static void on_envelope(
         struct role *r, const struct role_msg *answer, void *user)
 {
@@ -71,7 +134,8 @@ void step_envelope(struct call *c)
             .service = span_str(c->service),
             .rule = span_str(c->rule),
             .autostart = c->autostart,
-            .via = buf_span(&c->via)};
+            .via = buf_span(&c->via),
+            .state = span_str(c->to.state)};
     const struct role_request q = {.to = MSG_ROLE_KEYD,
             .type = MSG_ENVELOPE,
             .msg = &m,
@@ -79,32 +143,12 @@ void step_envelope(struct call *c)
             .done = on_envelope,
             .user = c};
 
-    m.deadline = m.issued + CALLD_DEADLINE_S;
-    /* The zone that called waits no longer than it said. */
-    if (c->via.len && c->deadline < m.deadline)
-        m.deadline = c->deadline;
-    c->deadline = m.deadline;
+    c->deadline = m.deadline = deadline_of(c, m.issued);
+    memcpy(m.evidence, c->to.evidence, sizeof(m.evidence));
     memcpy(m.call_id, c->id, sizeof(m.call_id));
     memcpy(m.policy, c->policy, sizeof(m.policy));
     memcpy(m.log_root, c->d->log_root, sizeof(m.log_root));
     role_request(c->d->role, &q);
-}
-
-/* The two ends of the stream, unless the asker brought one. */
-static bool make_data(struct call *c)
-{
-    int fds[2];
-
-    if (c->data >= 0)
-        return true;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        call_refuse(c, ERR_LIMIT, c->d->where, "no stream for the call: %s",
-                strerror(errno));
-        return false;
-    }
-    c->data = fds[0];
-    c->data_back = fds[1];
-    return true;
 }
 
 static void on_opened(struct role *r, const struct role_msg *answer, void *user)
@@ -118,10 +162,13 @@ static void on_opened(struct role *r, const struct role_msg *answer, void *user)
 
 void step_open(struct call *c)
 {
-    const struct msg_open m = {.zone = span_str(c->zone),
+    struct msg_open m = {.zone = span_str(c->zone),
             .source = span_str(c->source_name),
             .deadline = c->deadline,
-            .envelope = buf_span(&c->envelope)};
+            .envelope = buf_span(&c->envelope),
+            .number = c->to.number,
+            .boot = c->to.boot,
+            .state = span_str(c->to.state)};
     struct role_request q = {.to = MSG_ROLE_NETD,
             .type = MSG_OPEN,
             .msg = &m,
@@ -130,8 +177,7 @@ void step_open(struct call *c)
             .done = on_opened,
             .user = c};
 
-    if (!make_data(c))
-        return;
+    memcpy(m.evidence, c->to.evidence, sizeof(m.evidence));
     q.fds = &c->data;
     role_request(c->d->role, &q); /* netd has its own */
     c->watch = TAKE_FD(c->data);

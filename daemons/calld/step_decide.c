@@ -110,10 +110,12 @@ void step_decide(struct call *c)
     const struct msg_decide local = {.source = span_str(c->source_name),
             .target = span_str(c->requested),
             .service = span_str(c->service),
-            .choice = span_str(c->choice)};
+            .choice = span_str(c->choice),
+            .state = span_str(call_source_proof(c)->state)};
     const struct msg_decide_remote remote = {.zone = span_str(c->peer_zone),
             .envelope = buf_span(&c->envelope),
-            .choice = span_str(c->choice)};
+            .choice = span_str(c->choice),
+            .state = span_str(call_source_proof(c)->state)};
     bool is_remote = c->origin == CALL_OF_ZONE;
     const struct role_request q = {.to = MSG_ROLE_POLICYD,
             .type = is_remote ? MSG_DECIDE_REMOTE : MSG_DECIDE,

@@ -75,7 +75,11 @@ static void on_peer(struct role *r, struct role_link *link)
         keyd_call_logd(k, link);
     if (role_link_peer(link) == MSG_ROLE_NETD) {
         k->state.netd_told = false;
-        keyd_state_tell_netd(k);
+        keyd_tell_netd(k);
+    }
+    if (role_link_peer(link) == MSG_ROLE_CALLD) {
+        k->state.calld_told = false;
+        keyd_tell_calld(k);
     }
 }
 

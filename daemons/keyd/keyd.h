@@ -5,6 +5,7 @@
  *   keyd.c         the role: permit table, start, links
  *   keyd_state.c   own state: approved or not
  *   keyd_evidence.c what shows it
+ *   keyd_tell.c    who hears of it
  *   keyd_make.c    new keys
  *   keyd_call.c    envelopes and channel certificates
  *   keyd_session.c key sessions: an artefact in, a receipt out
@@ -45,7 +46,9 @@ struct keyd_approval {
     uint8_t owner[TCG_SIGNER_MAX];
     uint8_t ref[CRYPTO_SHA256_SIZE];
     struct tpm_approval tpm; /* spans point at the above */
-    uint64_t expires;        /* 0: never */
+    uint64_t issued;         /* of the reference */
+    uint64_t rules;          /* when they were signed; 0: none */
+    uint64_t until;          /* unix seconds; UINT64_MAX: never ends */
 };
 
 struct keyd_state {
@@ -61,8 +64,12 @@ struct keyd_state {
     bool emulated;
     /* what the log was told last, and whether it is being told now */
     bool told, told_approved, telling;
-    bool netd_told;                /* that it fell */
-    struct keyd_approval approval; /* valid while approved */
+    char told_name[APPRAISE_STATE_MAX];
+    bool netd_told; /* that it fell */
+    bool calld_told;
+    uint8_t calld_evidence[CRYPTO_SHA256_SIZE]; /* zero: of no approved state */
+    uint8_t evidence[CRYPTO_SHA256_SIZE];       /* the last, as appraised */
+    struct keyd_approval approval;              /* valid while approved */
 };
 
 struct keyd_job; /* keyd_job.h */
@@ -101,10 +108,6 @@ void keyd_state_reload(struct keyd *k);
 bool keyd_state_check(struct keyd *k);
 /* The same, and refuses the request when it is not. */
 bool keyd_state_ready(struct keyd *k, struct role_ticket t) MUST_CHECK;
-/* Has logd record that the state changed, unless it did already. */
-void keyd_state_tell(struct keyd *k);
-/* A state that is not approved has no channels: netd hears of it once. */
-void keyd_state_tell_netd(struct keyd *k);
 /* The evidence blob over a binder, in any state (keyd_evidence.c). */
 int keyd_state_evidence(struct keyd *k,
         const uint8_t binder[static CRYPTO_SHA256_SIZE], struct buf *ret,
@@ -112,6 +115,18 @@ int keyd_state_evidence(struct keyd *k,
 /* Opens a sealed key of an approved state at its first use. */
 int keyd_state_open(struct keyd *k, struct keyd_key *key, struct err *err)
         MUST_CHECK;
+
+/* ---- keyd_tell.c ----------------------------------------------------- */
+
+/* All of them, of what they have not heard. */
+void keyd_tell(struct keyd *k);
+/* Has logd record that the state changed, unless it did already. */
+void keyd_tell_log(struct keyd *k);
+/* A state that is not approved has no channels: netd hears of it once. */
+void keyd_tell_netd(struct keyd *k);
+/* For rules that want a state of callers in this zone. */
+void keyd_tell_calld(struct keyd *k);
+
 /* ---- keyd_make.c ----------------------------------------------------- */
 
 /* The zone's own keys that are not there yet; the identity needs an owner. */

@@ -363,6 +363,22 @@ void keyd_admin_reload(struct role *r, const struct role_msg *m)
     role_reply_ok(r, m->ticket);
 }
 
+/* On which evidence the state stands, for how long, and how old the owner's
+ * word is. */
+static bool put_approval(const struct keyd *k, struct json_t *j)
+{
+    const struct keyd_approval *a = &k->state.approval;
+    uint64_t now = role_now();
+
+    if (!k->state.approved)
+        return true;
+    return statement_put_digest(j, "evidence", k->state.evidence) &&
+           statement_put_u64(
+                   j, "approvalAge", now > a->issued ? now - a->issued : 0) &&
+           statement_put_u64(
+                   j, "validUntil", a->until == UINT64_MAX ? 0 : a->until);
+}
+
 static struct json_t *status_json(const struct keyd *k)
 {
     struct json_t *j = statement_json_object();
@@ -376,7 +392,7 @@ static struct json_t *status_json(const struct keyd *k)
             !statement_put_bool(j, "emulated", k->state.emulated) ||
             !statement_put_str(j, "reason", k->state.reason) ||
             !statement_put_hex(j, "pcr14", SPAN_OF(k->state.pcr)) ||
-            !statement_put_u64(j, "keys", k->ring.n) ||
+            !put_approval(k, j) || !statement_put_u64(j, "keys", k->ring.n) ||
             !statement_put_u64(j, "sessions", k->n_sessions) ||
             !statement_put_u64(j, "artefacts", k->n_jobs)) {
         statement_json_free(j);

@@ -60,12 +60,14 @@ static int envelope(struct keyd *k, const struct msg_envelope *e,
             .rule = e->rule,
             .autostart = e->autostart != 0,
             .via = e->via,
+            .appraisal = {.zone = e->zone, .state = e->state},
     };
     int r;
 
     memcpy(c.call_id, e->call_id, sizeof c.call_id);
     memcpy(c.policy, e->policy, sizeof c.policy);
     memcpy(c.log_root, e->log_root, sizeof c.log_root);
+    memcpy(c.appraisal.evidence, e->evidence, sizeof c.appraisal.evidence);
     r = c.via.len > 0 ? check_via(k, &c, err) : 0;
     if (r == 0)
         r = statement_call_format(&c, &text, err);
@@ -179,5 +181,5 @@ void keyd_call_logd(struct keyd *k, struct role_link *logd)
     k->log_has_key = e == 0;
     /* a record that the former logd had in its hands may be lost */
     k->state.told = false;
-    keyd_state_tell(k);
+    keyd_tell_log(k);
 }

@@ -7,7 +7,6 @@
 #include "keyd.h"
 
 #include "bundle.h"
-#include "statement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +28,12 @@ static void state_close(struct keyd *k, const char *reason)
 static int approval_from(struct keyd *k, const struct pack_reference *ref,
         struct keyd_approval *ret, struct err *err)
 {
-    struct keyd_approval a = {.expires = ref->expires};
+    const struct pack_rules *rules =
+            pack_rules(k->pack, k->zone_name, role_now());
+    struct keyd_approval a = {.issued = ref->issued,
+            .rules = rules ? rules->issued : 0,
+            .until = pack_until(pack_zone(k->pack, k->zone_name), ref, rules,
+                    k->conf->reference_max_age_s)};
     size_t len;
     int r;
 
@@ -135,10 +139,19 @@ static int state_appraise(struct keyd *k, struct err *err)
         return err_set(err, ERR_STATE,
                 "no state of zone %s is approved now: qair attest reference",
                 k->zone);
+    if (k->conf->reference_max_age_s != 0 &&
+            role_now() >= ref->issued + k->conf->reference_max_age_s)
+        return err_set(err, ERR_STATE,
+                "approval too old: signed %llu s ago, reference-max-age is "
+                "%u s",
+                (unsigned long long)(role_now() - ref->issued),
+                k->conf->reference_max_age_s);
     a = calloc(1, sizeof *a);
     if (!a)
         return err_set(err, ERR_MEMORY, "no memory to appraise");
     r = self_appraise(k, ref, a, err);
+    if (r == 0)
+        memcpy(k->state.evidence, a->evidence, sizeof k->state.evidence);
     if (r == 0 && !a->accept) {
         explain(a, k->state.reason, sizeof k->state.reason);
         r = ERR_MISMATCH;
@@ -231,16 +244,28 @@ static void state_evaluate(struct keyd *k)
         role_log(k->role, "keys are closed: %s", s->reason);
 }
 
-/* Out of its time; the clock was set back; closed, and time to look again. */
-static bool state_is_stale(const struct keyd_state *s)
+/*
+ * The owner's word is out of its time, or another one is in force: it may have
+ * been signed ahead; the clock was set back; closed, and time to look again.
+ */
+static bool state_is_stale(const struct keyd *k)
 {
-    uint64_t expires = s->approval.expires, now = role_now();
+    const struct keyd_state *s = &k->state;
+    uint64_t now = role_now();
+    const struct pack_reference *ref =
+            k->pack ? pack_reference(k->pack, k->zone_name, now) : NULL;
+    const struct pack_rules *rules =
+            k->pack ? pack_rules(k->pack, k->zone_name, now) : NULL;
 
     if (now < s->since)
         return true;
-    if (s->approved)
-        return expires != 0 && now >= expires;
-    return now >= s->since + KEYD_RETRY_S;
+    if (!s->approved)
+        return now >= s->since + KEYD_RETRY_S;
+    /* Sets that rules name end by themselves, and logs that they judge grow. */
+    return now >= s->approval.until || !ref ||
+           ref->issued != s->approval.issued ||
+           (rules ? rules->issued : 0) != s->approval.rules ||
+           (rules && now >= s->since + k->conf->reattest_s);
 }
 
 bool keyd_state_check(struct keyd *k)
@@ -254,72 +279,11 @@ bool keyd_state_check(struct keyd *k)
         if (s->approved)
             role_log(k->role, "keys are closed: %s", err.msg);
         state_close(k, err.msg);
-    } else if (!s->measured || !state_same(s, &now) || state_is_stale(s)) {
+    } else if (!s->measured || !state_same(s, &now) || state_is_stale(k)) {
         state_evaluate(k);
     }
-    keyd_state_tell_netd(k);
-    keyd_state_tell(k);
+    keyd_tell(k);
     return s->approved;
-}
-
-/* ---- netd and the log hear of it
- * --------------------------------------------- */
-
-void keyd_state_tell_netd(struct keyd *k)
-{
-    struct keyd_state *s = &k->state;
-    struct role_link *netd = role_peer(k->role, MSG_ROLE_NETD);
-    const struct msg_refused m = {.code = (uint32_t)-ERR_DENIED,
-            .where = span_str(KEYD_WHERE),
-            .reason = span_str(s->reason)};
-
-    if (!s->approved && !s->netd_told && netd)
-        role_send(netd, MSG_STATE_FALLEN, &m, NULL, 0);
-    s->netd_told = !s->approved && netd;
-}
-
-static void on_told(struct role *r, const struct role_msg *answer, void *user)
-{
-    struct keyd *k = user;
-
-    (void)r;
-    k->state.telling = false;
-    k->state.told = answer->type == MSG_APPENDED;
-}
-
-void keyd_state_tell(struct keyd *k)
-{
-    CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_STATEMENT_MAX);
-    struct keyd_state *s = &k->state;
-    struct statement_event e = {
-            .time = role_now(),
-            .zone = k->zone_name,
-            .kind = span_str(s->approved ? "state-approved" : "state-fallen"),
-            .detail = span_str(s->approved ? s->name : s->reason),
-    };
-    struct msg_append a = {.kind = MSG_APPEND_STATEMENT};
-    struct role_request q = {
-            .to = MSG_ROLE_LOGD,
-            .type = MSG_APPEND,
-            .msg = &a,
-            .expect = MSG_APPENDED,
-            .done = on_told,
-            .user = k,
-    };
-    struct err err = {.msg = ""};
-
-    if (s->telling || (s->told && s->told_approved == s->approved) ||
-            !k->log_has_key)
-        return;
-    memcpy(e.digest, s->pcr, sizeof e.digest);
-    if (statement_event_format(&e, &text, &err) != 0) {
-        role_log(k->role, "state not recorded: %s", err.msg);
-        return;
-    }
-    a.payload = buf_span(&text);
-    s->telling = true;
-    s->told_approved = s->approved;
-    role_request(k->role, &q);
 }
 
 bool keyd_state_ready(struct keyd *k, struct role_ticket t)
@@ -390,8 +354,7 @@ void keyd_state_reload(struct keyd *k)
     load_pack(k);
     k->state.emulated = is_emulated(k);
     state_evaluate(k);
-    keyd_state_tell_netd(k);
-    keyd_state_tell(k);
+    keyd_tell(k);
 }
 
 int keyd_state_init(struct keyd *k, struct err *err)

@@ -69,6 +69,71 @@ void attest_own(struct conn *c, const uint8_t binder[static CHANNEL_BINDER])
                                      .user = ask_new(c)});
 }
 
+/* ---- appraisal ------------------------------------------------------- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* False: accepted by attestd, and yet not what the channel stands on. */
+static bool take(struct conn *c, const struct msg_appraised *v)
+{
+    struct netd *d = c->d;
+
+    c->seen = (struct proof){.boot = v->boot,
+            /* Two intervals without a round end a channel in any case. */
+            .until = earlier(
+                    v->until, role_now() + 2 * (uint64_t)d->conf->reattest_s)};
+    memcpy(c->seen.evidence, v->evidence, sizeof(c->seen.evidence));
+    memcpy(c->seen.pack, v->pack, sizeof(c->seen.pack));
+    netd_text(c->seen.state, sizeof(c->seen.state), v->state);
+    if (v->accept != 1)
+        return true;
+    if (c->stands.number != 0 && c->stands.boot != v->boot)
+        return false;
+    c->seen.number = ++d->proofs;
+    return true;
+}
+
+static struct span first_line(struct span s)
+{
+    const uint8_t *end = s.len > 0 ? memchr(s.ptr, '\n', s.len) : NULL;
+
+    return end != NULL ? SPAN(s.ptr, (size_t)(end - s.ptr)) : s;
+}
+
+static void say_fallen(struct conn *c, const char *where, struct span finding)
+{
+    char text[NETD_TEXT_MAX];
+
+    netd_text(text, sizeof(text), first_line(finding));
+    (void)snprintf(c->where, sizeof(c->where), "%s of zone %s", where,
+            role_zone(c->d->role));
+    (void)snprintf(c->reason, sizeof(c->reason),
+            "state of zone %.40s fell: %.*s", channel_peer(c->ch),
+            NETD_TEXT_MAX - 64, text);
+}
+
+void conn_end_fallen(struct conn *c, const char *where, struct span finding)
+{
+    if (c->closed)
+        return;
+    say_fallen(c, where, finding);
+    channel_close_saying(c->ch, CHANNEL_REASON_EVIDENCE, ERR_DENIED, c->reason);
+}
+
+static void say_refused(struct conn *c, const struct msg_appraised *v)
+{
+    if (c->stands.number != 0) {
+        say_fallen(c, "attestd", v->reason);
+        return;
+    }
+    (void)snprintf(c->where, sizeof(c->where), "attestd of zone %s",
+            role_zone(c->d->role));
+    netd_text(c->reason, sizeof(c->reason), v->reason);
+}
+
 static void on_appraised(struct role *r, const struct role_msg *m, void *user)
 {
     struct ask *a = user;
@@ -83,14 +148,107 @@ static void on_appraised(struct role *r, const struct role_msg *m, void *user)
         return;
     }
     const struct msg_appraised *v = m->body;
-    memcpy(c->evidence, v->evidence, sizeof(c->evidence));
-    netd_text(c->state, sizeof(c->state), v->state);
+    if (!take(c, v))
+        say_fallen(c, "netd",
+                span_str("its TPM was reset while the channel was open"));
+    else if (v->accept != 1)
+        say_refused(c, v);
+    (void)r;
+    (void)channel_round_appraised(c->ch, c->seen.number != 0, &now);
+}
+
+static void tell_calld(const struct conn *c)
+{
+    struct role_link *calld = role_peer(c->d->role, MSG_ROLE_CALLD);
+    struct msg_peer_state m = {.zone = span_str(channel_peer(c->ch)),
+            .state = span_str(c->stands.state)};
+
+    memcpy(m.evidence, c->stands.evidence, sizeof(m.evidence));
+    if (calld != NULL)
+        role_send(calld, MSG_PEER_STATE, &m, NULL, 0);
+}
+
+void attest_stands(struct conn *c)
+{
+    bool is_other = c->stands.number != 0 &&
+                    strcmp(c->stands.state, c->seen.state) != 0;
+
+    c->stands = c->seen;
+    if (is_other)
+        tell_calld(c);
+}
+
+/* ---- a new pack ------------------------------------------------------ */
+
+static bool is_of(const struct conn *c, struct span zone)
+{
+    return !c->closed && c->seen.number != 0 &&
+           span_eq_str(zone, channel_peer(c->ch));
+}
+
+static void rejudge(struct conn *c, const struct msg_reappraised *v)
+{
+    char state[NETD_STATE_MAX];
+    bool is_other;
+
     if (v->accept != 1) {
-        (void)snprintf(
-                c->where, sizeof(c->where), "attestd of zone %s", role_zone(r));
-        netd_text(c->reason, sizeof(c->reason), v->reason);
+        conn_end_fallen(c, "attestd", v->reason);
+        return;
     }
-    (void)channel_round_appraised(c->ch, v->accept == 1, &now);
+    netd_text(state, sizeof(state), v->state);
+    is_other = c->stands.number != 0 && strcmp(c->stands.state, state) != 0;
+    memcpy(c->seen.pack, v->pack, sizeof(c->seen.pack));
+    memcpy(c->seen.state, state, sizeof(c->seen.state));
+    c->seen.until = earlier(c->seen.until, v->until);
+    if (c->stands.number == 0)
+        return;
+    memcpy(c->stands.pack, v->pack, sizeof(c->stands.pack));
+    memcpy(c->stands.state, state, sizeof(c->stands.state));
+    c->stands.until = earlier(c->stands.until, v->until);
+    if (is_other)
+        tell_calld(c);
+}
+
+/* attestd forgets when it is started again, and what is too much. */
+static void end_unjudged(struct netd *d, const uint8_t pack[static MSG_DIGEST])
+{
+    struct conn *c;
+
+    TAILQ_FOREACH (c, &d->conns, entry) {
+        if (!c->closed && c->seen.number != 0 &&
+                memcmp(c->seen.pack, pack, MSG_DIGEST) != 0)
+            conn_end_fallen(c, "attestd",
+                    span_str("no evidence of it is kept to judge by the new "
+                             "pack"));
+    }
+}
+
+void attest_on_reappraised(struct role *r, const struct role_msg *m)
+{
+    const struct msg_reappraised *v = m->body;
+    struct netd *d = role_user(r);
+    struct conn *c;
+
+    if (v->zone.len == 0) {
+        end_unjudged(d, v->pack);
+        return;
+    }
+    TAILQ_FOREACH (c, &d->conns, entry) {
+        if (is_of(c, v->zone))
+            rejudge(c, v);
+    }
+}
+
+void attest_tick(struct netd *d)
+{
+    uint64_t now = role_now();
+    struct conn *c;
+
+    TAILQ_FOREACH (c, &d->conns, entry) {
+        if (!c->closed && c->stands.number != 0 && now >= c->stands.until)
+            conn_end_fallen(
+                    c, "netd", span_str("the time of its approval is over"));
+    }
 }
 
 void attest_peer(struct conn *c, const uint8_t binder[static CHANNEL_BINDER],

@@ -25,17 +25,51 @@ static void refuse(struct netd *d, struct call *c, int code, const char *where,
     call_free(d, c);
 }
 
+/* The channel stands on what the envelope names, or on something newer of the
+ * same machine since it was started, in the same state. */
+static bool is_same_proof(const struct proof *named, const struct proof *stands)
+{
+    return memcmp(named->evidence, stands->evidence, MSG_DIGEST) == 0 ||
+           (stands->number >= named->number && stands->boot == named->boot &&
+                   strcmp(stands->state, named->state) == 0);
+}
+
+static void answer_asked(struct netd *d, struct call *c, const struct conn *via)
+{
+    struct msg_appraisal m = {.number = via->stands.number,
+            .boot = via->stands.boot,
+            .state = span_str(via->stands.state)};
+
+    memcpy(m.evidence, via->stands.evidence, sizeof(m.evidence));
+    role_reply(d->role, c->ticket, MSG_APPRAISAL, &m, NULL, 0);
+    call_free(d, c);
+}
+
 static void send_call(struct netd *d, struct call *c, struct conn *via)
 {
     struct channel_time now = netd_now();
+    char text[NETD_TEXT_MAX];
+
+    if (c->asks) {
+        answer_asked(d, c, via);
+        return;
+    }
+    if (!is_same_proof(&c->named, &via->stands)) {
+        (void)snprintf(text, sizeof(text),
+                "zone %s is not in the state any more that the call rests on: "
+                "call again",
+                c->zone);
+        refuse(d, c, ERR_DENIED, "netd", text);
+        return;
+    }
     int rc = channel_call(via->ch, buf_span(&c->envelope), c->fd, c->source,
             &now, &c->stream);
 
     if (rc == ERR_LIMIT) {
-        char why[NETD_TEXT_MAX];
-        (void)snprintf(why, sizeof(why), "limit: %u calls in flight to zone %s",
-                CHANNEL_STREAMS_MAX, c->zone);
-        refuse(d, c, rc, "netd", why);
+        (void)snprintf(text, sizeof(text),
+                "limit: %u calls in flight to zone %s", CHANNEL_STREAMS_MAX,
+                c->zone);
+        refuse(d, c, rc, "netd", text);
         return;
     }
     if (rc != 0) {
@@ -119,31 +153,44 @@ static unsigned calls_of(
     return n;
 }
 
-static int check_open(
-        const struct netd *d, const struct msg_open *o, struct err *err)
+static int check_zone(const struct netd *d, struct span zone,
+        struct span source, uint64_t deadline, struct err *err)
 {
     if (d->pack == NULL)
         return err_set(
                 err, ERR_DENIED, "the pack is not used: %s", d->pack_reason);
-    if (netd_zone(d, o->zone) == NULL)
+    if (netd_zone(d, zone) == NULL)
         return err_set(err, ERR_DENIED, "zone %.*s is not in the pack",
-                (int)o->zone.len, (const char *)o->zone.ptr);
-    if (span_eq_str(o->zone, role_zone(d->role)))
+                (int)zone.len, (const char *)zone.ptr);
+    if (span_eq_str(zone, role_zone(d->role)))
         return err_set(err, ERR_USAGE, "the call is for this zone itself");
-    if (o->envelope.len == 0 || o->envelope.len > LIMIT_LOG_ENTRY_MAX)
-        return err_set(err, ERR_LIMIT, "size of the envelope");
-    if (o->deadline <= role_now())
+    if (deadline <= role_now())
         return err_set(err, ERR_TIMEOUT, "the call's deadline has passed");
     if (d->n_calls >= NETD_CALLS_MAX)
         return err_set(err, ERR_LIMIT, "limit: %d calls wait in this zone",
                 NETD_CALLS_MAX);
-    if (calls_of(d, o->zone, o->source) >= NETD_SOURCE_CALLS_MAX)
+    if (calls_of(d, zone, source) >= NETD_SOURCE_CALLS_MAX)
         return err_set(err, ERR_LIMIT,
                 "limit: %d calls in flight of %.*s to zone %.*s",
-                NETD_SOURCE_CALLS_MAX, (int)o->source.len,
-                (const char *)o->source.ptr, (int)o->zone.len,
-                (const char *)o->zone.ptr);
+                NETD_SOURCE_CALLS_MAX, (int)source.len,
+                (const char *)source.ptr, (int)zone.len,
+                (const char *)zone.ptr);
     return 0;
+}
+
+static int check_open(
+        const struct netd *d, const struct msg_open *o, struct err *err)
+{
+    static const uint8_t none[MSG_DIGEST];
+    int rc = check_zone(d, o->zone, o->source, o->deadline, err);
+
+    if (rc == 0 &&
+            (o->envelope.len == 0 || o->envelope.len > LIMIT_LOG_ENTRY_MAX))
+        rc = err_set(err, ERR_LIMIT, "size of the envelope");
+    if (rc == 0 && (memcmp(o->evidence, none, sizeof(none)) == 0 ||
+                           o->state.len == 0 || o->state.len >= NETD_STATE_MAX))
+        rc = err_set(err, ERR_USAGE, "the call rests on no appraisal");
+    return rc;
 }
 
 /* check_open has seen that it is not past; the answer is no later than what
@@ -162,6 +209,26 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* It is in the list; takes the descriptor of m. */
+static struct call *call_new(struct netd *d, const struct role_msg *m,
+        struct span zone, struct span source, uint64_t deadline)
+{
+    struct call *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        role_fatal(d->role, "out of memory");
+    c->ticket = m->ticket;
+    c->envelope = BUF_INIT(LIMIT_LOG_ENTRY_MAX);
+    memcpy(c->zone, zone.ptr, zone.len); /* a name of the pack fits */
+    c->source = source_number(source);
+    c->fd = TAKE_FD(m->fds->fd[0]);
+    c->deadline_ms = mono_deadline(deadline);
+    c->give_up_ms = earlier(c->deadline_ms, netd_now().mono_ms + NETD_WAIT_MS);
+    TAILQ_INSERT_TAIL(&d->calls, c, entry);
+    d->n_calls++;
+    return c;
+}
+
 void call_on_open(struct role *r, const struct role_msg *m)
 {
     const struct msg_open *o = m->body;
@@ -173,21 +240,31 @@ void call_on_open(struct role *r, const struct role_msg *m)
         role_refuse(r, m->ticket, rc, "netd", "%s", err.msg);
         return;
     }
-    struct call *c = calloc(1, sizeof(*c));
-    if (c == NULL)
-        role_fatal(r, "out of memory");
-    c->ticket = m->ticket;
-    c->envelope = BUF_INIT(LIMIT_LOG_ENTRY_MAX);
+    struct call *c = call_new(d, m, o->zone, o->source, o->deadline);
     buf_append(&c->envelope, o->envelope);
     if (buf_ok(&c->envelope, NULL) != 0)
         role_fatal(r, "out of memory");
-    memcpy(c->zone, o->zone.ptr, o->zone.len); /* a name of the pack fits */
-    c->source = source_number(o->source);
-    c->fd = TAKE_FD(m->fds->fd[0]);
-    c->deadline_ms = mono_deadline(o->deadline);
-    c->give_up_ms = earlier(c->deadline_ms, netd_now().mono_ms + NETD_WAIT_MS);
-    TAILQ_INSERT_TAIL(&d->calls, c, entry);
-    d->n_calls++;
+    c->named = (struct proof){.number = o->number, .boot = o->boot};
+    memcpy(c->named.evidence, o->evidence, sizeof(c->named.evidence));
+    memcpy(c->named.state, o->state.ptr, o->state.len);
+    dial_for(d, c->zone);
+}
+
+/* Before a call's envelope is signed: it waits for a channel as a call does,
+ * and the caller that goes meanwhile takes it along. */
+void call_on_appraisal_get(struct role *r, const struct role_msg *m)
+{
+    const struct msg_appraisal_get *q = m->body;
+    struct netd *d = role_user(r);
+    struct err err = {0};
+    int rc = check_zone(d, q->zone, q->source, q->deadline, &err);
+
+    if (rc != 0) {
+        role_refuse(r, m->ticket, rc, "netd", "%s", err.msg);
+        return;
+    }
+    struct call *c = call_new(d, m, q->zone, q->source, q->deadline);
+    c->asks = true;
     dial_for(d, c->zone);
 }
 
@@ -311,7 +388,9 @@ void call_incoming(
     *a = (struct ask){
             .d = d, .conn = c->serial, .stream = stream, .fd = fds[0]};
     struct msg_incoming msg = {.zone = span_str(channel_peer(c->ch)),
-            .envelope = untrusted_envelope};
+            .envelope = untrusted_envelope,
+            .state = span_str(c->stands.state)};
+    memcpy(msg.evidence, c->stands.evidence, sizeof(msg.evidence));
     role_request(d->role, &(struct role_request){.to = MSG_ROLE_CALLD,
                                   .type = MSG_INCOMING,
                                   .msg = &msg,

@@ -328,7 +328,8 @@ void conn_check_pack(struct netd *d)
             continue;
         const char *why = objection(c);
         if (why != NULL)
-            conn_end(c, ERR_DENIED, why);
+            channel_close_saying(
+                    c->ch, CHANNEL_REASON_EVIDENCE, ERR_DENIED, why);
     }
 }
 
@@ -341,7 +342,8 @@ void conn_end_all(struct netd *d, const char *where, const char *reason)
             continue;
         (void)snprintf(c->where, sizeof(c->where), "%s", where);
         (void)snprintf(c->reason, sizeof(c->reason), "%s", reason);
-        conn_end(c, ERR_DENIED, "this zone cannot prove itself any more");
+        channel_close_saying(c->ch, CHANNEL_REASON_OWN, ERR_DENIED,
+                "this zone cannot prove itself any more");
     }
 }
 

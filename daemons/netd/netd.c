@@ -141,6 +141,16 @@ static int on_reload(struct role *r, const char *name, struct err *err)
 
 /* ---- status ---------------------------------------------------------- */
 
+/* 0: not accepted. */
+static uint64_t valid_until(
+        const struct conn *c, const struct channel_status *st)
+{
+    if (c->stands.number == 0)
+        return 0;
+    return st->expires != 0 && st->expires < c->stands.until ? st->expires
+                                                             : c->stands.until;
+}
+
 static bool put_conn(struct json_t *array, const struct conn *c)
 {
     struct json_t *o = statement_add_object(array);
@@ -150,7 +160,10 @@ static bool put_conn(struct json_t *array, const struct conn *c)
     return o != NULL && statement_put_str(o, "peer", st.peer) &&
            statement_put_str(o, "address", c->addr) &&
            statement_put_str(o, "channel", channel_state_name(st.state)) &&
-           statement_put_str(o, "state", c->state) &&
+           statement_put_u64(o, "id", c->serial) &&
+           statement_put_str(o, "state", c->seen.state) &&
+           statement_put_digest(o, "evidence", c->seen.evidence) &&
+           statement_put_u64(o, "validUntil", valid_until(c, &st)) &&
            statement_put_bool(o, "dialled", st.dialled) &&
            statement_put_u64(
                    o, "age", (netd_now().mono_ms - st.since_ms) / 1000) &&
@@ -160,6 +173,27 @@ static bool put_conn(struct json_t *array, const struct conn *c)
            statement_put_u64(o, "bytesUnread", st.held) &&
            statement_put_u64(o, "bytesIn", st.bytes_in) &&
            statement_put_u64(o, "bytesOut", st.bytes_out);
+}
+
+/* Why channels ended, the oldest first. */
+static bool put_ended(struct json_t *o, const struct netd *d)
+{
+    struct json_t *array = statement_put_array(o, "ended");
+    uint64_t first =
+            d->n_ended > NETD_ENDED_MAX ? d->n_ended - NETD_ENDED_MAX : 0;
+
+    for (uint64_t i = first; array != NULL && i < d->n_ended; i++) {
+        const struct ended *e = &d->ended[i % NETD_ENDED_MAX];
+        struct json_t *in = statement_add_object(array);
+
+        if (in == NULL || !statement_put_u64(in, "id", e->serial) ||
+                !statement_put_u64(in, "time", e->time) ||
+                !statement_put_str(in, "peer", e->peer) ||
+                !statement_put_str(in, "state", e->state) ||
+                !statement_put_str(in, "reason", e->reason))
+            return false;
+    }
+    return array != NULL;
 }
 
 /* The address that is really bound: zone.conf may say port 0. */
@@ -197,7 +231,8 @@ static bool put_status(const struct netd *d, struct json_t *o)
             !statement_put_str(o, "where", d->cert_where) ||
             !statement_put_str(o, "reason", d->cert_reason) ||
             !statement_put_u64(o, "waiting", d->n_calls) ||
-            !statement_put_u64(o, "connections", d->n_conns))
+            !statement_put_u64(o, "connections", d->n_conns) ||
+            !put_ended(o, d))
         return false;
     struct json_t *array = statement_put_array(o, "channels");
     if (array == NULL)
@@ -236,6 +271,7 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *user)
 
     listen_tick(d);
     conn_tick(d);
+    attest_tick(d);
     cert_tick(d);
     call_tick(d);
     dial_tick(d);
@@ -279,6 +315,8 @@ static int on_start(struct role *r, struct err *err)
 
 static const struct role_permit permits[] = {
         {MSG_ROLE_CALLD, MSG_OPEN, ROLE_OPEN, call_on_open},
+        {MSG_ROLE_CALLD, MSG_APPRAISAL_GET, ROLE_OPEN, call_on_appraisal_get},
+        {MSG_ROLE_ATTESTD, MSG_REAPPRAISED, ROLE_OPEN, attest_on_reappraised},
         {MSG_ROLE_KEYD, MSG_STATE_FALLEN, ROLE_OPEN, cert_on_fallen},
         {MSG_ROLE_ADMIN, MSG_STATUS, ROLE_OPEN, on_status},
 };

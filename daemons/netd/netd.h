@@ -73,8 +73,21 @@
 #define NETD_STATE_MAX 64
 #define NETD_ADDR_MAX  64 /* of an address as text, without the port */
 
+/* Ended channels that `qair attest watch` can still tell the reason of. */
+#define NETD_ENDED_MAX 32
+
 struct netd;
 struct peer;
+
+/* What attestd made of a peer's evidence. */
+struct proof {
+    uint64_t number; /* netd's count of accepted ones; 0: not accepted */
+    uint64_t boot;   /* of the peer's TPM */
+    uint64_t until;  /* unix seconds */
+    uint8_t evidence[MSG_DIGEST];
+    uint8_t pack[MSG_DIGEST]; /* that it was judged by */
+    char state[NETD_STATE_MAX];
+};
 
 /* A channel of either direction, from its socket on. */
 struct conn {
@@ -85,14 +98,14 @@ struct conn {
     sd_event_source *io;
     sd_event_source *timer;
     char addr[NETD_ADDR_MAX];
-    bool known;        /* the peer is proved by TLS */
-    bool recorded;     /* "opened" is in the log */
-    bool closed;       /* freed when the stack is unwound */
-    bool retiring;     /* takes no new calls */
-    uint64_t retire_s; /* unix second of that, of a dialled one */
-    struct peer *peer; /* of a dialled one */
-    uint8_t evidence[MSG_DIGEST];
-    char state[NETD_STATE_MAX];
+    bool known;          /* the peer is proved by TLS */
+    bool recorded;       /* "opened" is in the log */
+    bool closed;         /* freed when the stack is unwound */
+    bool retiring;       /* takes no new calls */
+    uint64_t retire_s;   /* unix second of that, of a dialled one */
+    struct peer *peer;   /* of a dialled one */
+    struct proof seen;   /* the newest */
+    struct proof stands; /* the newest that is accepted and on record */
     /* why this side said no, or could not say yes */
     char where[NETD_WHERE_MAX];
     char reason[NETD_TEXT_MAX];
@@ -117,6 +130,8 @@ struct call {
     struct role_ticket ticket;
     char zone[LIMIT_ZONE_NAME_MAX + 1];
     uint64_t source;     /* who calls, as a number: channel.h */
+    bool asks;           /* for the zone's appraisal, and is over with it */
+    struct proof named;  /* by the envelope */
     struct buf envelope; /* until it is sent */
     int fd;              /* until it is sent */
     uint64_t conn;       /* serial once sent, 0 before */
@@ -125,6 +140,14 @@ struct call {
     uint64_t give_up_ms;  /* deadline, or sooner while it waits */
 };
 TAILQ_HEAD(calls, call);
+
+struct ended {
+    uint64_t serial; /* of the channel */
+    uint64_t time;
+    char peer[LIMIT_ZONE_NAME_MAX + 1];
+    char state[NETD_STATE_MAX];
+    char reason[NETD_TEXT_MAX];
+};
 
 /* The process: each file has its part. */
 struct netd {
@@ -158,6 +181,9 @@ struct netd {
     unsigned n_conns;
     unsigned n_strangers;
     uint64_t next_serial;
+    uint64_t proofs;                    /* accepted, counted */
+    struct ended ended[NETD_ENDED_MAX]; /* a ring */
+    uint64_t n_ended;
 
     struct peers peers;
     struct calls calls;
@@ -204,6 +230,8 @@ struct conn *conn_dial(struct netd *d, struct peer *p,
         const struct conf_addr *addr, struct err *err) MUST_CHECK;
 struct conn *conn_find(struct netd *d, uint64_t serial);
 void conn_end(struct conn *c, int code, const char *reason);
+/* The peer's state is not what it was: c->where and c->reason say why. */
+void conn_end_fallen(struct conn *c, const char *where, struct span finding);
 /* Channels are closed whose zone the pack in use does not have, revokes, or
  * has with another identity than the one that proved it. */
 void conn_check_pack(struct netd *d);
@@ -232,6 +260,12 @@ bool limit_is_broken(const struct conn *c, char ret[static NETD_TEXT_MAX]);
 void attest_own(struct conn *c, const uint8_t binder[static CHANNEL_BINDER]);
 void attest_peer(struct conn *c, const uint8_t binder[static CHANNEL_BINDER],
         struct span untrusted_evidence);
+/* Both accept, and that is on record: what was seen stands now. */
+void attest_stands(struct conn *c);
+/* attestd has a new pack. */
+void attest_on_reappraised(struct role *r, const struct role_msg *m);
+/* Proofs whose time is over. */
+void attest_tick(struct netd *d);
 
 /* ---- dial.c ---------------------------------------------------------- */
 
@@ -255,6 +289,7 @@ struct conn *dial_usable(struct netd *d, const char *zone);
 /* ---- call.c ---------------------------------------------------------- */
 
 void call_on_open(struct role *r, const struct role_msg *m);
+void call_on_appraisal_get(struct role *r, const struct role_msg *m);
 void call_incoming(
         struct conn *c, uint32_t stream, struct span untrusted_envelope);
 void call_answered(

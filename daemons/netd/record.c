@@ -20,11 +20,31 @@ static struct span line(char *ret, size_t cap, const char *text)
     return span_str(ret);
 }
 
+static void confirm(struct conn *c, const struct role_msg *m)
+{
+    struct channel_time now = netd_now();
+
+    if (m->type == MSG_REFUSED) {
+        (void)snprintf(c->where, sizeof(c->where), "logd");
+        (void)snprintf(c->reason, sizeof(c->reason),
+                "the channel's record is not durable");
+        (void)channel_round_cannot(c->ch, CHANNEL_REASON_BUSY, &now);
+        return;
+    }
+    attest_stands(c); /* before a call can come */
+    if (channel_round_confirm(c->ch, &now) != 0)
+        return;
+    c->recorded = true;
+    if (c->peer != NULL)
+        dial_opened(c);
+    else
+        conn_probe_former(c);
+}
+
 static void on_appended(struct role *r, const struct role_msg *m, void *user)
 {
     struct ask *a = user;
     struct conn *c = conn_find(a->d, a->conn);
-    struct channel_time now = netd_now();
 
     if (m->type == MSG_REFUSED) {
         const struct msg_refused *why = m->body;
@@ -32,20 +52,8 @@ static void on_appended(struct role *r, const struct role_msg *m, void *user)
         netd_text(text, sizeof(text), why->reason);
         role_log(r, "logd refuses a channel's record: %s", text);
     }
-    if (c != NULL && a->confirm) {
-        if (m->type == MSG_REFUSED) {
-            (void)snprintf(c->where, sizeof(c->where), "logd");
-            (void)snprintf(c->reason, sizeof(c->reason),
-                    "the channel's record is not durable");
-            (void)channel_round_cannot(c->ch, CHANNEL_REASON_BUSY, &now);
-        } else if (channel_round_confirm(c->ch, &now) == 0) {
-            c->recorded = true;
-            if (c->peer != NULL)
-                dial_opened(c);
-            else
-                conn_probe_former(c);
-        }
-    }
+    if (c != NULL && a->confirm)
+        confirm(c, m);
     free(a);
 }
 
@@ -78,9 +86,9 @@ static struct statement_channel about(
             .time = role_now(),
             .zone = span_str(role_zone(c->d->role)),
             .peer = span_str(channel_peer(c->ch)),
-            .state = span_str(c->state),
+            .state = span_str(c->seen.state),
     };
-    memcpy(s.evidence, c->evidence, sizeof(s.evidence));
+    memcpy(s.evidence, c->seen.evidence, sizeof(s.evidence));
     return s;
 }
 
@@ -92,7 +100,7 @@ void record_accepted(struct conn *c, unsigned round)
 
     role_log(c->d->role, "channel %s %s: %s",
             round == 0 ? "opens with" : "re-attested by", channel_peer(c->ch),
-            c->state);
+            c->seen.state);
     append(c->d, &s, c->serial, true);
 }
 
@@ -134,9 +142,22 @@ static void refuse(
     append(d, s, 0, false);
 }
 
+/* For people who ask what happened. */
+static void note_ended(struct conn *c, const char *reason)
+{
+    struct netd *d = c->d;
+    struct ended *e = &d->ended[d->n_ended++ % NETD_ENDED_MAX];
+
+    *e = (struct ended){.serial = c->serial, .time = role_now()};
+    (void)snprintf(e->peer, sizeof(e->peer), "%s", channel_peer(c->ch));
+    (void)snprintf(e->state, sizeof(e->state), "%s", c->seen.state);
+    netd_text(e->reason, sizeof(e->reason), span_str(reason));
+}
+
 void record_closed(struct conn *c, int code, const char *reason)
 {
-    bool own = c->where[0] != '\0';
+    /* The channel's word may be the own one, cut. */
+    bool own = c->where[0] != '\0' && strncmp(c->reason, reason, 40) != 0;
     char text[NETD_TEXT_MAX];
     struct statement_channel s = about(c,
             c->recorded ? STATEMENT_CHANNEL_CLOSED : STATEMENT_CHANNEL_REFUSED);
@@ -146,14 +167,18 @@ void record_closed(struct conn *c, int code, const char *reason)
                 channel_peer(c->ch), c->addr,
                 c->recorded ? "closed" : "refused", reason, own ? "; " : "",
                 own ? c->where : "", own ? ": " : "", own ? c->reason : "");
-    s.where = span_str(own ? c->where : "netd");
+    s.where = span_str(c->where[0] != '\0' ? c->where : "netd");
+    if (c->reason[0] != '\0')
+        reason = c->reason;
+    if (c->known)
+        note_ended(c, reason);
     if (c->recorded) {
-        s.reason = line(text, sizeof(text), own ? c->reason : reason);
+        s.reason = line(text, sizeof(text), reason);
         append(c->d, &s, 0, false);
     } else if (c->known || code == ERR_DENIED || code == ERR_MISMATCH ||
                c->peer == NULL) {
         /* An address that does not answer is no channel refused. */
-        refuse(c->d, &s, own ? c->reason : reason);
+        refuse(c->d, &s, reason);
     }
 }
 

@@ -183,7 +183,8 @@ void decide_local(const struct decide *d, const struct msg_decide *m,
 {
     const struct question q = {.request = {.source = m->source,
                                        .target = m->target,
-                                       .service = m->service},
+                                       .service = m->service,
+                                       .state = m->state},
             .choice = m->choice,
             .running = m->running};
 
@@ -203,13 +204,15 @@ static void put_origin(const struct judge_call *c, struct decide_text *text,
 }
 
 void decide_remote(const struct decide *d, const struct judge_call *c,
-        struct span choice, struct decide_text *text, struct msg_decision *ret)
+        const struct msg_decide_remote *m, struct decide_text *text,
+        struct msg_decision *ret)
 {
     const struct question q = {.request = {.source = span_str(c->source->name),
                                        .target = c->call.qube,
-                                       .service = c->call.service},
+                                       .service = c->call.service,
+                                       .state = m->state},
             .from = c,
-            .choice = choice};
+            .choice = m->choice};
 
     *ret = (struct msg_decision){.allow = 0};
     decide(d, &q, text, ret);

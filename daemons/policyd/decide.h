@@ -37,9 +37,10 @@ struct decide_text {
 /* A call that begins in this zone, or one that runs (m->running). */
 void decide_local(const struct decide *d, const struct msg_decide *m,
         struct decide_text *text, struct msg_decision *ret);
-/* A call from another zone whose envelope is true; choice as in msg_decide. */
+/* A call from another zone whose envelope (in m) is true. */
 void decide_remote(const struct decide *d, const struct judge_call *c,
-        struct span choice, struct decide_text *text, struct msg_decision *ret);
+        const struct msg_decide_remote *m, struct decide_text *text,
+        struct msg_decision *ret);
 /* One whose envelope is not: c tells what is known of it. */
 void decide_refuse(const struct decide *d, struct span peer,
         const struct judge_call *c, const char *reason,

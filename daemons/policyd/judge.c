@@ -57,6 +57,10 @@ static enum judge_verdict check_zones(struct trial *t)
     if (!span_eq_str(c->zone, t->j->zone))
         return refuse(t, "the envelope is for zone '%.*s', not for this one",
                 (int)c->zone.len, c->zone.ptr);
+    /* A statement's appraisal is of its target zone, or none. */
+    if (c->appraisal.zone.len == 0)
+        return refuse(t, "the envelope does not say on which state of this "
+                         "zone it rests");
     return JUDGE_TRUE;
 }
 

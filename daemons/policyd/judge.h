@@ -7,7 +7,8 @@
  *   1. the peer is a zone of the pack, valid now
  *   2. the signature is that of the peer's identity, the statement a call
  *   3. the signer is the peer that the channel proved: nobody relays
- *   4. the call is for this zone
+ *   4. the call is for this zone, and names the appraisal of this zone on
+ *      which it rests
  *   5. it was issued after this process began, because what was seen before is
  *      forgotten; and not in the future (JUDGE_LATER up to a small skew)
  *   6. its deadline has not passed and is not too far ahead

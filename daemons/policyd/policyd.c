@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define STATE_MAX   64
 #define WAITING_MAX 64 /* calls whose second has not come: peers' clocks */
 
 /* A call that is judged again in its own second. */
@@ -27,6 +28,7 @@ struct waiting {
     struct policyd *p;
     struct role_ticket ticket;
     char zone[LIMIT_ZONE_NAME_MAX + 1];
+    char state[STATE_MAX + 1];
     struct buf envelope;
     sd_event_source *timer;
 };
@@ -240,31 +242,31 @@ static void on_decide(struct role *r, const struct role_msg *m)
 }
 
 static void wait_for_its_second(struct policyd *p, struct role_ticket ticket,
-        struct span zone, struct span envelope);
+        const struct msg_decide_remote *m);
 
 static void judge(struct policyd *p, struct role_ticket ticket,
-        struct span zone, struct span envelope, struct span choice)
+        const struct msg_decide_remote *m)
 {
     CLEANUP(judge_call_fini) struct judge_call call = {.verified = false};
     struct decide_text text;
     struct msg_decision answer;
     struct err err = {.code = 0};
 
-    switch ((choice.len > 0 ? judge_answered : judge_envelope)(
-            &p->judge, zone, envelope, role_now(), &call, &err)) {
+    switch ((m->choice.len > 0 ? judge_answered : judge_envelope)(
+            &p->judge, m->zone, m->envelope, role_now(), &call, &err)) {
     case JUDGE_LATER: /* an answered one waited for its second before */
-        if (p->n_waiting < WAITING_MAX && choice.len == 0) {
-            wait_for_its_second(p, ticket, zone, envelope);
+        if (p->n_waiting < WAITING_MAX && m->choice.len == 0) {
+            wait_for_its_second(p, ticket, m);
             return;
         }
-        decide_refuse(&p->decide, zone, &call,
+        decide_refuse(&p->decide, m->zone, &call,
                 "too many calls from clocks ahead of ours", &text, &answer);
         break;
     case JUDGE_REFUSED:
-        decide_refuse(&p->decide, zone, &call, err.msg, &text, &answer);
+        decide_refuse(&p->decide, m->zone, &call, err.msg, &text, &answer);
         break;
     case JUDGE_TRUE:
-        decide_remote(&p->decide, &call, choice, &text, &answer);
+        decide_remote(&p->decide, &call, m, &text, &answer);
         break;
     }
     role_reply(p->role, ticket, MSG_DECISION, &answer, NULL, 0);
@@ -272,9 +274,7 @@ static void judge(struct policyd *p, struct role_ticket ticket,
 
 static void on_decide_remote(struct role *r, const struct role_msg *m)
 {
-    const struct msg_decide_remote *q = m->body;
-
-    judge(role_user(r), m->ticket, q->zone, q->envelope, q->choice);
+    judge(role_user(r), m->ticket, m->body);
 }
 
 /* ---- calls from clocks that are ahead ---------------------------------------
@@ -288,8 +288,10 @@ static int on_its_second(sd_event_source *s, uint64_t usec, void *user)
     (void)usec;
     /* May be too early still, and wait anew: the number stays bounded. */
     w->p->n_waiting--;
-    judge(w->p, w->ticket, span_str(w->zone), buf_span(&w->envelope),
-            SPAN_EMPTY);
+    judge(w->p, w->ticket,
+            &(struct msg_decide_remote){.zone = span_str(w->zone),
+                    .envelope = buf_span(&w->envelope),
+                    .state = span_str(w->state)});
     sd_event_source_disable_unref(w->timer);
     buf_fini(&w->envelope);
     free(w);
@@ -299,17 +301,20 @@ static int on_its_second(sd_event_source *s, uint64_t usec, void *user)
 #define WAIT_US 250000
 
 static void wait_for_its_second(struct policyd *p, struct role_ticket ticket,
-        struct span zone, struct span envelope)
+        const struct msg_decide_remote *m)
 {
     struct waiting *w = calloc(1, sizeof(*w));
 
-    if (!w || zone.len >= sizeof(w->zone))
+    if (!w || m->zone.len >= sizeof(w->zone) ||
+            m->state.len >= sizeof(w->state))
         role_fatal(p->role, "a call that must wait cannot be kept");
     w->p = p;
     w->ticket = ticket;
-    memcpy(w->zone, zone.ptr, zone.len);
+    memcpy(w->zone, m->zone.ptr, m->zone.len);
+    if (m->state.len > 0)
+        memcpy(w->state, m->state.ptr, m->state.len);
     w->envelope = BUF_INIT(STATEMENT_ENVELOPE_MAX);
-    buf_append(&w->envelope, envelope);
+    buf_append(&w->envelope, m->envelope);
     if (buf_ok(&w->envelope, NULL) < 0 ||
             sd_event_add_time_relative(role_event(p->role), &w->timer,
                     CLOCK_MONOTONIC, WAIT_US, 0, on_its_second, w) < 0)

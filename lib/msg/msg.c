@@ -61,17 +61,18 @@ static const struct shape qube_start = {
 };
 
 static const struct shape decide = {
-        .n = 5,
+        .n = 6,
         .field = {TEXT(msg_decide, source), TEXT(msg_decide, target),
                 TEXT(msg_decide, service), TEXT(msg_decide, choice),
-                U8(msg_decide, running)},
+                U8(msg_decide, running), TEXT(msg_decide, state)},
 };
 
 static const struct shape decide_remote = {
-        .n = 3,
+        .n = 4,
         .field = {TEXT(msg_decide_remote, zone),
                 BLOB(msg_decide_remote, envelope),
-                TEXT(msg_decide_remote, choice)},
+                TEXT(msg_decide_remote, choice),
+                TEXT(msg_decide_remote, state)},
 };
 
 static const struct shape decision = {
@@ -107,14 +108,15 @@ static const struct shape log_key = {
 };
 
 static const struct shape envelope = {
-        .n = 14,
+        .n = 16,
         .field = {FIXED(msg_envelope, call_id), U64(msg_envelope, issued),
                 U64(msg_envelope, deadline), FIXED(msg_envelope, policy),
                 U64(msg_envelope, log_size), FIXED(msg_envelope, log_root),
                 TEXT(msg_envelope, source_qube), TEXT(msg_envelope, zone),
                 TEXT(msg_envelope, qube), TEXT(msg_envelope, requested),
                 TEXT(msg_envelope, service), TEXT(msg_envelope, rule),
-                U8(msg_envelope, autostart), BLOB(msg_envelope, via)},
+                U8(msg_envelope, autostart), BLOB(msg_envelope, via),
+                TEXT(msg_envelope, state), FIXED(msg_envelope, evidence)},
 };
 
 static const struct shape blob = {.n = 1, .field = {BLOB(msg_blob, bytes)}};
@@ -152,15 +154,42 @@ static const struct shape evidence_get = {
         .field = {FIXED(msg_evidence_get, binder)},
 };
 
-static const struct shape open_call = {
+static const struct shape appraisal_get = {
+        .n = 3,
+        .field = {TEXT(msg_appraisal_get, zone),
+                TEXT(msg_appraisal_get, source),
+                U64(msg_appraisal_get, deadline)},
+};
+
+static const struct shape appraisal = {
         .n = 4,
+        .field = {U64(msg_appraisal, number), U64(msg_appraisal, boot),
+                FIXED(msg_appraisal, evidence), TEXT(msg_appraisal, state)},
+};
+
+static const struct shape open_call = {
+        .n = 8,
         .field = {TEXT(msg_open, zone), TEXT(msg_open, source),
-                U64(msg_open, deadline), BLOB(msg_open, envelope)},
+                U64(msg_open, deadline), BLOB(msg_open, envelope),
+                U64(msg_open, number), U64(msg_open, boot),
+                FIXED(msg_open, evidence), TEXT(msg_open, state)},
 };
 
 static const struct shape incoming = {
+        .n = 4,
+        .field = {TEXT(msg_incoming, zone), BLOB(msg_incoming, envelope),
+                TEXT(msg_incoming, state), FIXED(msg_incoming, evidence)},
+};
+
+static const struct shape peer_state = {
+        .n = 3,
+        .field = {TEXT(msg_peer_state, zone), TEXT(msg_peer_state, state),
+                FIXED(msg_peer_state, evidence)},
+};
+
+static const struct shape own_state = {
         .n = 2,
-        .field = {TEXT(msg_incoming, zone), BLOB(msg_incoming, envelope)},
+        .field = {TEXT(msg_own_state, state), FIXED(msg_own_state, evidence)},
 };
 
 static const struct shape appraise = {
@@ -169,9 +198,18 @@ static const struct shape appraise = {
 };
 
 static const struct shape appraised = {
-        .n = 4,
+        .n = 7,
         .field = {U8(msg_appraised, accept), FIXED(msg_appraised, evidence),
-                TEXT(msg_appraised, state), TEXT(msg_appraised, reason)},
+                FIXED(msg_appraised, pack), U64(msg_appraised, until),
+                U64(msg_appraised, boot), TEXT(msg_appraised, state),
+                TEXT(msg_appraised, reason)},
+};
+
+static const struct shape reappraised = {
+        .n = 6,
+        .field = {TEXT(msg_reappraised, zone), U8(msg_reappraised, accept),
+                FIXED(msg_reappraised, pack), U64(msg_reappraised, until),
+                TEXT(msg_reappraised, state), TEXT(msg_reappraised, reason)},
 };
 
 static const struct shape call = {
@@ -238,11 +276,16 @@ static const struct type {
         [MSG_STATUS] = {"STATUS", &empty, 0, false},
         [MSG_OPEN] = {"OPEN", &open_call, 1, false},
         [MSG_INCOMING] = {"INCOMING", &incoming, 1, false},
+        [MSG_APPRAISAL_GET] = {"APPRAISAL_GET", &appraisal_get, 1, false},
+        [MSG_APPRAISAL] = {"APPRAISAL", &appraisal, 0, true},
+        [MSG_PEER_STATE] = {"PEER_STATE", &peer_state, 0, false},
         [MSG_CHANNEL_CERT] = {"CHANNEL_CERT", &blob, 0, false},
         [MSG_EVIDENCE_GET] = {"EVIDENCE_GET", &evidence_get, 0, false},
         [MSG_STATE_FALLEN] = {"STATE_FALLEN", &refused, 0, false},
+        [MSG_OWN_STATE] = {"OWN_STATE", &own_state, 0, false},
         [MSG_APPRAISE] = {"APPRAISE", &appraise, 1, false},
         [MSG_APPRAISED] = {"APPRAISED", &appraised, 0, true},
+        [MSG_REAPPRAISED] = {"REAPPRAISED", &reappraised, 0, false},
         [MSG_CALL] = {"CALL", &call, 1, false},
         [MSG_QUBE_RUN] = {"QUBE_RUN", &qube_run, 1, false},
         [MSG_CALL_LIST] = {"CALL_LIST", &empty, 0, false},

@@ -88,16 +88,26 @@ enum msg_type {
     /* calld <-> netd */
     MSG_OPEN = 96,     /* msg_open + fd -> MSG_OK when the far side accepted */
     MSG_INCOMING = 97, /* netd -> calld: msg_incoming + fd -> MSG_OK, REFUSED */
+    /* calld -> netd: msg_appraisal_get + fd of the call's stream, which netd
+     * watches while the call waits for a channel -> MSG_APPRAISAL */
+    MSG_APPRAISAL_GET = 98,
+    MSG_APPRAISAL = 99,
+    MSG_PEER_STATE = 100, /* netd -> calld: msg_peer_state: it is another now */
 
     /* netd -> keyd */
     MSG_CHANNEL_CERT = 112, /* msg_blob (SPKI) -> MSG_BLOB (certificate DER) */
     MSG_EVIDENCE_GET = 113, /* msg_evidence_get -> MSG_FILE */
     /* keyd -> netd: the own state is not approved; struct msg_refused */
     MSG_STATE_FALLEN = 114,
+    /* keyd -> calld: msg_own_state, at once and when it changes */
+    MSG_OWN_STATE = 115,
 
     /* netd -> attestd */
     MSG_APPRAISE = 128,  /* msg_appraise + sealed memfd -> MSG_APPRAISED */
     MSG_APPRAISED = 129, /* msg_appraised */
+    /* attestd -> netd, with a new pack: msg_reappraised for each zone of whose
+     * evidence attestd keeps the last, then one without a zone: that is all */
+    MSG_REAPPRAISED = 130,
 
     /* admin -> calld */
     MSG_CALL = 144,        /* msg_call + fd: data stream -> MSG_OK */
@@ -146,12 +156,14 @@ struct msg_decide {
     struct span choice;  /* what a person answered to the decision `ask` */
     uint8_t running;     /* 1: a call that runs, from whichever zone, source
                             being its local name: would it be allowed now? */
+    struct span state;   /* of the source's zone; empty: not known */
 };
 
 struct msg_decide_remote {
     struct span zone;     /* peer, as proved by the channel */
     struct span envelope; /* DSSE */
     struct span choice;   /* as above: the same envelope a second time */
+    struct span state;    /* of zone, as its channel proved it */
 };
 
 enum msg_target_kind {
@@ -222,6 +234,8 @@ struct msg_envelope {
     struct span rule;
     uint8_t autostart; /* 0: only a target that runs */
     struct span via;   /* DSSE of the zone that called; empty: begins here */
+    struct span state; /* of zone: the appraisal that the call rests on */
+    uint8_t evidence[MSG_DIGEST];
 };
 
 struct msg_blob {
@@ -263,16 +277,49 @@ struct msg_evidence_get {
     uint8_t binder[MSG_DIGEST]; /* qualifying data of the quote */
 };
 
-struct msg_open {
+struct msg_appraisal_get {
     struct span zone;
     struct span source; /* whose call it is here; netd counts by it */
     uint64_t deadline;
+};
+
+/* What netd has of a zone now.  number and boot are netd's own, and come back
+ * in MSG_OPEN: a channel may have a newer appraisal by then. */
+struct msg_appraisal {
+    uint64_t number;
+    uint64_t boot;
+    uint8_t evidence[MSG_DIGEST];
+    struct span state;
+};
+
+struct msg_open {
+    struct span zone;
+    struct span source; /* as in msg_appraisal_get */
+    uint64_t deadline;
     struct span envelope;
+    /* as in msg_appraisal: the one that the envelope names */
+    uint64_t number;
+    uint64_t boot;
+    uint8_t evidence[MSG_DIGEST];
+    struct span state;
 };
 
 struct msg_incoming {
     struct span zone; /* peer, as proved */
     struct span envelope;
+    struct span state; /* of zone: the appraisal that the channel stands on */
+    uint8_t evidence[MSG_DIGEST];
+};
+
+struct msg_peer_state {
+    struct span zone;
+    struct span state;
+    uint8_t evidence[MSG_DIGEST];
+};
+
+struct msg_own_state {
+    struct span state; /* empty: not approved, keys are closed */
+    uint8_t evidence[MSG_DIGEST];
 };
 
 struct msg_appraise {
@@ -283,8 +330,20 @@ struct msg_appraise {
 struct msg_appraised {
     uint8_t accept;
     uint8_t evidence[MSG_DIGEST]; /* SHA-256 of the evidence bytes */
-    struct span state;            /* "golden", "golden (emulated)" */
-    struct span reason;           /* one line a finding, '\n' between */
+    uint8_t pack[MSG_DIGEST];     /* of the pack that it was judged by */
+    uint64_t until;     /* unix seconds: the approval ends; UINT64_MAX: never */
+    uint64_t boot;      /* resets and restarts of its TPM, as one number */
+    struct span state;  /* "golden", "golden (emulated)" */
+    struct span reason; /* one line a finding, '\n' between */
+};
+
+struct msg_reappraised {
+    struct span zone; /* empty: no more zones were judged by this pack */
+    uint8_t accept;
+    uint8_t pack[MSG_DIGEST];
+    uint64_t until;
+    struct span state;
+    struct span reason;
 };
 
 struct msg_call {

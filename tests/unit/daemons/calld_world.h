@@ -24,6 +24,7 @@ union body {
     struct msg_key_session key_session;
     struct msg_named named;
     struct msg_qube_start start;
+    struct msg_appraisal_get appraisal_get;
     struct msg_open open;
     struct msg_refused refused;
 };
@@ -58,6 +59,10 @@ void world_refuse(
 void world_ok(struct world *w, int fd);
 void world_decide(struct world *w, const struct msg_decision *d);
 void world_appended(struct world *w, uint64_t size);
+/* netd is asked for the state of the zone to call, and says it: golden. */
+void world_appraised(struct world *w);
+/* keyd says what this zone's own state is; empty: not approved. */
+void world_own_state(struct world *w, const char *zone_state);
 /* A decision of policyd that lets qair.Sign+release through. */
 struct msg_decision world_allowed(
         uint8_t kind, const char *source, const char *zone, const char *qube);

@@ -80,8 +80,9 @@ void driver_put(int fd, enum msg_type type, uint32_t id, const void *msg,
     assert_int_equal(ipc_send(fd, SPAN(bytes, len), fds, n_fds), 0);
 }
 
-uint16_t driver_get(
-        int fd, void *ret_body, struct ipc_fds *ret_fds, uint32_t *ret_id)
+/* The next message that is not of type pass. */
+static uint16_t get(int fd, uint16_t pass, void *ret_body,
+        struct ipc_fds *ret_fds, uint32_t *ret_id)
 {
     static uint8_t bytes[LIMIT_IPC_MSG_MAX];
     struct ipc_fds fds = {.n = 0};
@@ -90,13 +91,15 @@ uint16_t driver_get(
     size_t len;
     int r;
 
-    if (ipc_wait(fd, WAIT_MS, &err) != 0)
-        fail_msg("nothing came: %s", err.msg);
-    r = ipc_recv(fd, bytes, sizeof bytes, &len, &fds);
-    if (r == ERR_PEER)
-        return 0;
-    assert_int_equal(r, 0);
-    assert_int_equal(msg_get_header(SPAN(bytes, len), &h), 0);
+    do {
+        if (ipc_wait(fd, WAIT_MS, &err) != 0)
+            fail_msg("nothing came: %s", err.msg);
+        r = ipc_recv(fd, bytes, sizeof bytes, &len, &fds);
+        if (r == ERR_PEER)
+            return 0;
+        assert_int_equal(r, 0);
+        assert_int_equal(msg_get_header(SPAN(bytes, len), &h), 0);
+    } while (h.type == pass);
     assert_int_equal(msg_get(&h, ret_body), 0);
     if (ret_fds)
         *ret_fds = fds;
@@ -105,6 +108,18 @@ uint16_t driver_get(
     if (ret_id)
         *ret_id = h.id;
     return h.type;
+}
+
+uint16_t driver_get(
+        int fd, void *ret_body, struct ipc_fds *ret_fds, uint32_t *ret_id)
+{
+    return get(fd, 0, ret_body, ret_fds, ret_id);
+}
+
+uint16_t driver_answer(
+        int fd, void *ret_body, struct ipc_fds *ret_fds, uint32_t *ret_id)
+{
+    return get(fd, MSG_OWN_STATE, ret_body, ret_fds, ret_id);
 }
 
 bool driver_is_silent(int fd, int ms)

@@ -30,6 +30,9 @@ void driver_put(int fd, enum msg_type type, uint32_t id, const void *msg,
  */
 uint16_t driver_get(
         int fd, void *ret_body, struct ipc_fds *ret_fds, uint32_t *ret_id);
+/* The same, past what keyd says to calld unasked (MSG_OWN_STATE). */
+uint16_t driver_answer(
+        int fd, void *ret_body, struct ipc_fds *ret_fds, uint32_t *ret_id);
 /* True when nothing comes for that long. */
 bool driver_is_silent(int fd, int ms);
 

@@ -280,7 +280,7 @@ bool world_refused(int fd, char *ret_reason, size_t cap)
         struct msg_decision largest;
     } b;
 
-    if (driver_get(fd, &b, NULL, NULL) != MSG_REFUSED)
+    if (driver_answer(fd, &b, NULL, NULL) != MSG_REFUSED)
         return false;
     text_format_safe(b.refused.reason, ret_reason, cap);
     return true;
@@ -534,7 +534,7 @@ int world_session_of(struct world *w, const char *keys, uint64_t deadline,
     OK(ipc_pair(fds, &err));
     driver_put(w->calld, MSG_KEY_SESSION, 9, &s, &fds[1], 1);
     close(fds[1]);
-    assert_int_equal(driver_get(w->calld, &e, NULL, NULL), MSG_OK);
+    assert_int_equal(driver_answer(w->calld, &e, NULL, NULL), MSG_OK);
     return fds[0];
 }
 

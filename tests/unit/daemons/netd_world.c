@@ -84,7 +84,11 @@ static void play_attestd(struct zone *z, uint16_t type, void *body, uint32_t id,
     struct span evidence;
     struct err err;
     struct msg_appraise *in = body;
-    struct msg_appraised out = {.state = span_str("golden (emulated)")};
+    struct msg_appraised out = {
+            .state = span_str(z->peer_state ? z->peer_state : WORLD_STATE),
+            .boot = z->boot,
+            .until = z->until ? z->until : UINT64_MAX,
+            .pack = {1}};
 
     assert_int_equal(type, MSG_APPRAISE);
     z->appraisals++;
@@ -135,6 +139,8 @@ static void play_calld(struct zone *z, uint16_t type, void *body, uint32_t id,
     if (type == MSG_INCOMING) {
         struct msg_incoming *in = body;
         z->incoming++;
+        (void)snprintf(z->incoming_state, sizeof(z->incoming_state), "%.*s",
+                (int)in->state.len, (const char *)in->state.ptr);
         (void)snprintf(z->envelope, sizeof(z->envelope), "%.*s/%.*s",
                 (int)in->zone.len, (const char *)in->zone.ptr,
                 (int)in->envelope.len, (const char *)in->envelope.ptr);
@@ -150,8 +156,23 @@ static void play_calld(struct zone *z, uint16_t type, void *body, uint32_t id,
         driver_put(z->link[CALLD], MSG_OK, id, &(struct msg_empty){0}, NULL, 0);
         return;
     }
+    if (type == MSG_PEER_STATE) {
+        struct msg_peer_state *s = body;
+        z->peer_states++;
+        (void)snprintf(z->told_state, sizeof(z->told_state), "%.*s %.*s",
+                (int)s->zone.len, (const char *)s->zone.ptr, (int)s->state.len,
+                (const char *)s->state.ptr);
+        return;
+    }
     z->answers++;
     z->answer = type;
+    if (type == MSG_APPRAISAL) {
+        struct msg_appraisal *a = body;
+        z->appraisal = *a;
+        (void)snprintf(z->appraisal_state, sizeof(z->appraisal_state), "%.*s",
+                (int)a->state.len, (const char *)a->state.ptr);
+        z->appraisal.state = span_str(z->appraisal_state);
+    }
     if (type == MSG_REFUSED) {
         struct msg_refused *r = body;
         (void)snprintf(z->where, sizeof(z->where), "%.*s", (int)r->where.len,
@@ -221,6 +242,7 @@ static void zone_init(struct zone *z, const char *name)
 {
     *z = (struct zone){.data = -1,
             .cert_s = 3600,
+            .boot = WORLD_BOOT,
             .file = BUF_INIT(LIMIT_STATEMENT_MAX * 2)};
     estate_init(&z->estate, name);
     z->estate.zone.since = (uint64_t)time(NULL) - 100;
@@ -403,20 +425,72 @@ void world_free(struct world *w)
     free(w);
 }
 
-int world_call(struct world *w, const char *zone, const char *envelope)
+/* One end goes with the message. */
+static int put_with_stream(struct world *w, enum msg_type type, const void *msg)
 {
-    struct msg_open o = {.zone = span_str(zone),
-            .source = span_str(w->source != NULL ? w->source : "work"),
-            .deadline = (uint64_t)time(NULL) +
-                        (w->deadline_s != 0 ? w->deadline_s : 60),
-            .envelope = span_str(envelope)};
     int fds[2];
 
     assert_int_equal(
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    driver_put(w->thin.link[CALLD], MSG_OPEN, 5, &o, &fds[1], 1);
+    driver_put(w->thin.link[CALLD], type, 5, msg, &fds[1], 1);
     (void)close(fds[1]);
     return fds[0];
+}
+
+static uint64_t deadline_of(const struct world *w)
+{
+    return (uint64_t)time(NULL) + (w->deadline_s != 0 ? w->deadline_s : 60);
+}
+
+static int open_call(struct world *w, const char *zone, const char *envelope,
+        const struct msg_appraisal *on)
+{
+    struct msg_open o = {.zone = span_str(zone),
+            .source = span_str(w->source != NULL ? w->source : "work"),
+            .deadline = deadline_of(w),
+            .envelope = span_str(envelope),
+            .number = on->number,
+            .boot = on->boot,
+            .state = on->state};
+
+    memcpy(o.evidence, on->evidence, sizeof(o.evidence));
+    return put_with_stream(w, MSG_OPEN, &o);
+}
+
+int world_call(struct world *w, const char *zone, const char *envelope)
+{
+    return open_call(w, zone, envelope,
+            &(struct msg_appraisal){.boot = WORLD_BOOT,
+                    .evidence = {1},
+                    .state = span_str(WORLD_STATE)});
+}
+
+int world_call_on(
+        struct world *w, const char *zone, const struct msg_appraisal *on)
+{
+    return open_call(w, zone, "envelope", on);
+}
+
+int world_ask(struct world *w, const char *zone)
+{
+    struct msg_appraisal_get q = {.zone = span_str(zone),
+            .source = span_str("work"),
+            .deadline = deadline_of(w)};
+
+    return put_with_stream(w, MSG_APPRAISAL_GET, &q);
+}
+
+void world_rejudge(struct zone *z, const char *zone, bool accept, uint8_t pack,
+        const char *text)
+{
+    struct msg_reappraised m = {.zone = span_str(zone),
+            .accept = accept,
+            .pack = {pack},
+            .until = UINT64_MAX,
+            .state = span_str(accept ? text : "not approved"),
+            .reason = span_str(accept ? "" : text)};
+
+    driver_put(z->link[ATTESTD], MSG_REAPPRAISED, 0, &m, NULL, 0);
 }
 
 int world_connect(const struct world *w)

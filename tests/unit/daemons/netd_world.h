@@ -32,7 +32,10 @@ struct zone {
     bool refuse_calls; /* calld */
     bool hold_calls;   /* calld decides later */
     bool mute_attestd;
-    bool broken_pack; /* at start */
+    uint64_t boot;          /* attestd: of the peer's TPM */
+    uint64_t until;         /* attestd: of an appraisal; 0: never ends */
+    const char *peer_state; /* attestd; NULL: WORLD_STATE */
+    bool broken_pack;       /* at start */
     /* what happened */
     uint64_t cert_until; /* of the last certificate */
     unsigned certs, quotes, appraisals;
@@ -42,6 +45,11 @@ struct zone {
     unsigned incoming;
     int data; /* of the last incoming call */
     char envelope[64];
+    char incoming_state[64];        /* that came with it */
+    struct msg_appraisal appraisal; /* the last; its state in text */
+    char appraisal_state[64];
+    unsigned peer_states; /* that calld heard of */
+    char told_state[64];
     unsigned answers;
     uint16_t answer;
     char where[128], reason[300];
@@ -84,8 +92,20 @@ void world_sign(struct zone *z);
 void world_replace_identity(struct zone *z);
 void world_put_pack(struct world *w, struct zone *z, enum world_pack kind);
 
-/* calld of thin opens a call: the caller's end of the data. */
+#define WORLD_STATE "golden (emulated)"
+#define WORLD_BOOT  7
+
+/* calld of thin opens a call: the caller's end of the data.  Its envelope
+ * names an appraisal of WORLD_STATE and WORLD_BOOT, before any other. */
 int world_call(struct world *w, const char *zone, const char *envelope);
+/* The same with an appraisal of the caller's choice. */
+int world_call_on(
+        struct world *w, const char *zone, const struct msg_appraisal *on);
+/* calld of thin asks for the zone's appraisal. */
+int world_ask(struct world *w, const char *zone);
+/* attestd of z has a new pack, and says this of a zone ("": that is all). */
+void world_rejudge(struct zone *z, const char *zone, bool accept, uint8_t pack,
+        const char *text);
 /* A stranger's TCP connection to server. */
 int world_connect(const struct world *w);
 

@@ -181,7 +181,11 @@ struct buf fixture_envelope(
             .service = span_str(c->service),
             .autostart = !c->no_autostart,
             .via = c->via,
-            .rule = span_str("30-sign.policy:1")};
+            .rule = span_str("30-sign.policy:1"),
+            .appraisal = {
+                    .zone = c->no_appraisal ? SPAN_EMPTY : span_str(c->zone),
+                    .state = span_str("golden"),
+                    .evidence = {1}}};
     struct err err = {.code = 0};
 
     ok(statement_call_format(&call, &payload, &err), &err);
@@ -195,7 +199,8 @@ struct policy *fixture_policy(const char *text)
 {
     const struct policy_file file = {
             .name = span_str("t.policy"), .text = span_str(text)};
-    const struct policy_files files = {.files = &file, .n_files = 1};
+    const struct policy_files files = {
+            .files = &file, .n_files = 1, .of_zone = true};
     struct policy *p = NULL;
     struct err err = {.code = 0};
 

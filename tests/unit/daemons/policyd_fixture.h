@@ -39,6 +39,7 @@ struct fixture_call {
     const char *requested; /* NULL: the qube */
     struct span via;
     bool no_autostart;
+    bool no_appraisal; /* of the zone that it goes to */
 };
 
 /* The DSSE bytes. */

@@ -2,6 +2,7 @@
 /* The real qair-attestd in its sandbox: args: PROGRAM. */
 #include "clocks.h"
 #include "driver.h"
+#include "kept.h"
 #include "pack_fixture.h"
 
 #include <fcntl.h>
@@ -67,6 +68,7 @@ static void sign_files(struct world *w)
 static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
+    struct msg_reappraised end;
     struct msg_empty body;
 
     assert_non_null(w);
@@ -82,6 +84,10 @@ static int setup(void **state)
     w->netd = driver_peer(&w->d, MSG_ROLE_NETD);
     driver_begin(&w->d);
     assert_int_equal(driver_get(w->d.control, &body, NULL, NULL), MSG_READY);
+    /* Nothing is kept at the start, and netd is told so. */
+    if (driver_get(w->netd, &end, NULL, NULL) != MSG_REAPPRAISED ||
+            end.zone.len != 0)
+        return -1;
     return 0;
 }
 
@@ -188,25 +194,23 @@ static void test_changed_policy_is_named(void **state)
             "policy.d/30-sign.policy differs from the reference: expected "));
 }
 
-/* A bundle and a question travel on two links: asks until it has arrived. */
-static void ask_until_withdrawn(struct world *w)
-{
-    struct msg_appraise q = {.zone = span_str("server")};
-    struct msg_appraised a;
+/* ---- again, by a new pack --------------------------------------------- */
 
-    memcpy(q.binder, binder, 32);
-    buf_reset(&w->blob);
-    machine_evidence(&w->server.machine, binder, &w->blob);
-    for (int i = 0; i < 2000; i++) {
-        put(w, 1, &q, buf_span(&w->blob));
-        assert_int_equal(driver_get(w->netd, &a, NULL, NULL), MSG_APPRAISED);
-        if (!a.accept) {
-            assert_non_null(memmem(a.reason.ptr, a.reason.len,
-                    "no approved state", strlen("no approved state")));
-            return;
-        }
-    }
-    fail_msg("the new pack was never used");
+/* What netd is told of the zone; reason NULL: it stands. */
+static void hears(struct world *w, const char *zone, const char *reason)
+{
+    struct msg_reappraised m;
+
+    assert_int_equal(driver_get(w->netd, &m, NULL, NULL), MSG_REAPPRAISED);
+    if (!span_eq_str(m.zone, zone))
+        fail_msg("heard of '%.*s'", (int)m.zone.len, (const char *)m.zone.ptr);
+    if (*zone == '\0')
+        return;
+    assert_int_equal(m.accept, reason == NULL);
+    assert_true(span_eq_str(
+            m.state, reason ? "not approved" : "golden (emulated)"));
+    if (reason && !memmem(m.reason.ptr, m.reason.len, reason, strlen(reason)))
+        fail_msg("%.*s", (int)m.reason.len, (const char *)m.reason.ptr);
 }
 
 static void test_approval_withdrawn_while_running(void **state)
@@ -215,7 +219,165 @@ static void test_approval_withdrawn_while_running(void **state)
 
     assert_true(ask(w, "server", "golden (emulated)", NULL));
     put_pack(w, false);
-    ask_until_withdrawn(w);
+    hears(w, "server", "no approved state");
+    hears(w, "", NULL);
+    assert_false(ask(w, "server", "not approved", "no approved state"));
+    /* It was told, and nothing is kept of it. */
+    put_pack(w, true);
+    hears(w, "", NULL);
+}
+
+static void test_what_stands_is_told_too(void **state)
+{
+    struct world *w = *state;
+
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+    put_pack(w, true);
+    hears(w, "server", NULL);
+    hears(w, "", NULL);
+}
+
+static void test_revoked_while_running(void **state)
+{
+    struct world *w = *state;
+
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+    w->server.zone.revoked = true;
+    buf_reset(&w->zone);
+    estate_zone_file(&w->server, &w->zone);
+    put_pack(w, true);
+    hears(w, "server", "revoked");
+    hears(w, "", NULL);
+}
+
+/* Evidence that was never good says nothing of channels: there are none. */
+static void test_nothing_is_kept_of_what_was_refused(void **state)
+{
+    struct world *w = *state;
+
+    w->server.machine.other_signer = true;
+    assert_false(ask(w, "server", "not approved", "bad signature"));
+    w->server.machine.other_signer = false;
+    machine_boot(&w->server.machine);
+    machine_measure(&w->server.machine, "conf", "zone.conf", "name = other\n");
+    machine_close(&w->server.machine);
+    assert_false(ask(w, "server", "not approved", "zone.conf differs"));
+    put_pack(w, true);
+    hears(w, "", NULL);
+}
+
+/* The zone is in another state on its other channel as well. */
+static void test_newer_evidence_speaks_for_the_zone(void **state)
+{
+    struct world *w = *state;
+
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+    machine_boot(&w->server.machine);
+    machine_measure(&w->server.machine, "conf", "zone.conf", "name = other\n");
+    machine_close(&w->server.machine);
+    assert_false(ask(w, "server", "not approved", "zone.conf differs"));
+    hears(w, "server", "zone.conf differs");
+}
+
+/* A forger who cannot sign takes no channel down. */
+static void test_forged_evidence_speaks_for_nobody(void **state)
+{
+    struct world *w = *state;
+
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+    w->server.machine.other_signer = true;
+    assert_false(ask(w, "server", "not approved", "bad signature"));
+    assert_true(driver_is_silent(w->netd, 50));
+    put_pack(w, true);
+    hears(w, "server", NULL);
+    hears(w, "", NULL);
+}
+
+/* The owner may sign it ahead: clocks are taken to differ by 300 s. */
+static void test_a_reference_comes_into_force_by_itself(void **state)
+{
+    struct world *w = *state;
+    struct buf former = BUF_INIT(LIMIT_EVIDENCE_MAX);
+    uint64_t now = (uint64_t)time(NULL);
+    char name[64];
+
+    estate_reference_file(&w->server, now - 10, &former);
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+    machine_boot(&w->server.machine);
+    machine_measure(&w->server.machine, "conf", "zone.conf", "name = next\n");
+    machine_close(&w->server.machine);
+    buf_reset(&w->reference);
+    estate_reference_file(&w->server, now + 302, &w->reference);
+    (void)snprintf(name, sizeof(name), "references/server@%llu.json",
+            (unsigned long long)now - 10);
+    const struct driver_file files[] = {
+            {"references/server.json", buf_span(&w->reference)},
+            {name, buf_span(&former)},
+            {"zones/server.json", buf_span(&w->zone)},
+    };
+    driver_bundle(&w->d, "pack", files, 3);
+    hears(w, "server", NULL);
+    hears(w, "", NULL);
+    hears(w, "server", "zone.conf differs"); /* two seconds later */
+    buf_fini(&former);
+}
+
+static void restart(struct world *w, const char *more_conf)
+{
+    struct msg_empty body;
+
+    driver_stop(&w->d);
+    put_conf(w);
+    (void)snprintf(w->conf + strlen(w->conf), sizeof(w->conf) - strlen(w->conf),
+            "%s", more_conf);
+    driver_start(&w->d, program, "thin");
+    driver_bundle(&w->d, "conf",
+            &(struct driver_file){"zone.conf", span_str(w->conf)}, 1);
+    put_pack(w, true);
+    w->netd = driver_peer(&w->d, MSG_ROLE_NETD);
+    driver_begin(&w->d);
+    assert_int_equal(driver_get(w->d.control, &body, NULL, NULL), MSG_READY);
+    hears(w, "", NULL);
+}
+
+/* The owner's word is good for so long, whoever keeps newer ones away. */
+static void test_an_old_reference_is_not_believed(void **state)
+{
+    struct world *w = *state;
+
+    buf_reset(&w->reference);
+    estate_reference_file(
+            &w->server, (uint64_t)time(NULL) - 1000, &w->reference);
+    restart(w, "reference-max-age = 600\n");
+    assert_false(ask(w, "server", "not approved",
+            "approval too old: signed 1000 s ago, reference-max-age is 600 s"));
+    restart(w, "reference-max-age = 2000\n");
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+    restart(w, "");
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+}
+
+/* How long an appraisal holds is said with it. */
+static void test_an_appraisal_ends(void **state)
+{
+    struct world *w = *state;
+    struct msg_appraise q = {.zone = span_str("server")};
+    struct msg_appraised a;
+    uint64_t now = (uint64_t)time(NULL);
+
+    w->server.zone.until = now + 100;
+    buf_reset(&w->zone);
+    estate_zone_file(&w->server, &w->zone);
+    restart(w, "reference-max-age = 3600\n");
+    memcpy(q.binder, binder, 32);
+    buf_reset(&w->blob);
+    machine_evidence(&w->server.machine, binder, &w->blob);
+    put(w, 1, &q, buf_span(&w->blob));
+    assert_int_equal(driver_get(w->netd, &a, NULL, NULL), MSG_APPRAISED);
+    assert_true(a.accept);
+    assert_int_equal(a.until, now + 100);
+    assert_int_equal(a.boot, (uint64_t)w->server.machine.clock.resets << 32 |
+                                     w->server.machine.clock.restarts);
 }
 
 /* A pack of another owner, whose AK is another, does not replace the one that
@@ -225,13 +387,15 @@ static void test_foreign_pack_is_not_taken(void **state)
     struct world *w = *state;
     struct estate other;
 
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
     estate_init(&other, "server");
     buf_reset(&w->zone);
     estate_zone_file(&other, &w->zone);
     put_pack(w, false);
     sign_files(w);
     put_pack(w, false);
-    ask_until_withdrawn(w);
+    hears(w, "server", "no approved state");
+    hears(w, "", NULL);
     estate_fini(&other);
 }
 
@@ -293,6 +457,45 @@ static void test_without_a_pack_all_is_refused(void **state)
 
 /* ---- the memory of clocks -------------------------------------------- */
 
+static void test_kept_evidence_is_bounded(void **state)
+{
+    const struct kept_word one = {.reference = 1}, two = {.rules = 2};
+    static struct kept k;
+    size_t large = KEPT_BYTES_MAX / 4;
+    uint8_t *bytes = calloc(1, large);
+    char name[16];
+
+    (void)state;
+    assert_non_null(bytes);
+    for (int i = 0; i < LIMIT_ZONES_MAX + 10; i++) {
+        (void)snprintf(name, sizeof(name), "z%d", i);
+        assert_true(kept_put(&k, span_str(name), binder, SPAN("x", 1), &one));
+    }
+    assert_int_equal(k.n, LIMIT_ZONES_MAX);
+    assert_int_equal(k.bytes, LIMIT_ZONES_MAX);
+    assert_null(kept_find(&k, span_str("z9"))); /* the oldest went */
+    assert_non_null(kept_find(&k, span_str("z10")));
+    for (int i = 0; i < 6; i++) {
+        (void)snprintf(name, sizeof(name), "large%d", i);
+        assert_true(
+                kept_put(&k, span_str(name), binder, SPAN(bytes, large), &one));
+        assert_true(k.bytes <= KEPT_BYTES_MAX);
+    }
+    assert_int_equal(k.n, 4);
+    /* The newest of a zone replaces the former, and is the last to go. */
+    assert_true(kept_put(&k, span_str("large2"), binder, SPAN("y", 1), &two));
+    assert_int_equal(k.n, 4);
+    assert_int_equal(kept_find(&k, span_str("large2"))->word.rules, 2);
+    assert_false(kept_put(&k, span_str("none"), binder, SPAN_EMPTY, &one));
+    assert_null(kept_find(&k, span_str("none")));
+    kept_drop(&k, span_str("large3"));
+    kept_drop(&k, span_str("nobody"));
+    assert_int_equal(k.n, 3);
+    kept_fini(&k);
+    assert_int_equal(k.bytes, 0);
+    free(bytes);
+}
+
 static void test_clocks_are_bounded_and_forget_other_aks(void **state)
 {
     static struct clocks c;
@@ -328,7 +531,16 @@ int main(int argc, char **argv)
             T(test_forgery_does_not_move_the_clock),
             T(test_changed_policy_is_named),
             T(test_approval_withdrawn_while_running),
+            T(test_what_stands_is_told_too),
+            T(test_revoked_while_running),
+            T(test_nothing_is_kept_of_what_was_refused),
+            T(test_newer_evidence_speaks_for_the_zone),
+            T(test_forged_evidence_speaks_for_nobody),
+            T(test_a_reference_comes_into_force_by_itself),
+            T(test_an_old_reference_is_not_believed),
+            T(test_an_appraisal_ends),
             T(test_foreign_pack_is_not_taken),
+            cmocka_unit_test(test_kept_evidence_is_bounded),
             T(test_garbage_is_answered),
             T(test_unsealed_evidence_ends_it),
             T(test_other_message_ends_it),

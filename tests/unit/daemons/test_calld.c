@@ -34,9 +34,12 @@ static void remote_call_is_recorded_before_it_is_sent(void **state)
     assert_true(span_eq_str(w->m.decide.source, "work"));
     assert_true(span_eq_str(w->m.decide.target, "far-signer"));
     world_decide(w, &yes);
+    world_appraised(w);
     world_hear(w, w->keyd, MSG_ENVELOPE);
     assert_true(span_eq_str(w->m.envelope.source_qube, "work"));
     assert_true(span_eq_str(w->m.envelope.zone, "far"));
+    assert_true(span_eq_str(w->m.envelope.state, "golden"));
+    assert_int_equal(w->m.envelope.evidence[0], 0xe1);
     assert_true(span_eq_str(w->m.envelope.qube, "signer"));
     assert_true(span_eq_str(w->m.envelope.requested, "far-signer"));
     assert_true(span_eq_str(w->m.envelope.service, "qair.Sign+release"));
@@ -56,6 +59,11 @@ static void remote_call_is_recorded_before_it_is_sent(void **state)
     world_hear(w, w->netd, MSG_OPEN);
     assert_true(span_eq(w->m.open.envelope, dsse.bytes));
     assert_true(span_eq_str(w->m.open.zone, "far"));
+    /* What the envelope names is what netd is held to. */
+    assert_true(span_eq_str(w->m.open.state, "golden"));
+    assert_int_equal(w->m.open.evidence[0], 0xe1);
+    assert_int_equal(w->m.open.number, 3);
+    assert_int_equal(w->m.open.boot, 7);
     far = TAKE_FD(w->fds.fd[0]);
     assert_true(driver_is_silent(link_fd(a.l), 100));
     world_ok(w, w->netd);
@@ -313,6 +321,7 @@ static void call_of_a_zone_goes_on_to_a_third(void **state)
     (void)close(data[1]);
     world_hear(w, w->policyd, MSG_DECIDE_REMOTE);
     world_decide(w, &yes);
+    world_appraised(w);
     world_hear(w, w->keyd, MSG_ENVELOPE);
     assert_true(span_eq_str(w->m.envelope.via, "{thin's}"));
     assert_true(span_eq_str(w->m.envelope.source_qube, "thin-work"));
@@ -342,6 +351,7 @@ static void call_of_a_zone_goes_on_to_a_third(void **state)
 enum fault {
     FAULT_POLICY_DENIES,
     FAULT_POLICYD_REFUSES,
+    FAULT_NOT_APPROVED,
     FAULT_KEYD_REFUSES,
     FAULT_LOGD_REFUSES,
     FAULT_NETD_REFUSES,
@@ -367,6 +377,15 @@ static void refuse_remote_call(struct world *w, enum fault fault)
     world_decide(w, &d);
     if (fault == FAULT_POLICY_DENIES)
         return;
+    if (fault == FAULT_NOT_APPROVED) {
+        world_hear(w, w->netd, MSG_APPRAISAL_GET);
+        assert_true(span_eq_str(w->m.appraisal_get.zone, "far"));
+        assert_true(span_eq_str(w->m.appraisal_get.source, "work"));
+        ipc_fds_close(&w->fds);
+        world_refuse(w, w->netd, "here", "no");
+        return;
+    }
+    world_appraised(w);
     world_hear(w, w->keyd, MSG_ENVELOPE);
     if (fault == FAULT_KEYD_REFUSES) {
         world_refuse(w, w->keyd, "here", "no");
@@ -413,6 +432,144 @@ static void every_fault_is_recorded_and_told(void **state)
         agent_hear_refused(&a, "SOCKET9", "here of zone server", "no");
     }
     link_free(a.l);
+}
+
+/* ---- states of zones ------------------------------------------------- */
+
+static void decides_about(struct world *w, struct agent *a, const char *state)
+{
+    struct msg_decision no = {
+            .where = span_str("here"), .reason = span_str("no")};
+    struct statement doc;
+    struct statement_decision d;
+
+    agent_trigger(a, "", "signer", "qair.Sign+release", "SOCKET3");
+    world_hear(w, w->policyd, MSG_DECIDE);
+    assert_true(span_eq_str(w->m.decide.state, state));
+    memcpy(no.policy, world_policy, sizeof(no.policy));
+    world_decide(w, &no);
+    d = world_hear_decision(w, &doc);
+    if (*state) {
+        assert_true(span_eq_str(d.appraisal.zone, ZONE));
+        assert_true(span_eq_str(d.appraisal.state, state));
+        assert_int_equal(d.appraisal.evidence[0], 0xe2);
+    } else {
+        assert_int_equal(d.appraisal.zone.len, 0);
+    }
+    statement_fini(&doc);
+    world_appended(w, 11);
+    agent_hear_refused(a, "SOCKET3", "here of zone server", "no");
+}
+
+static void own_calls_are_judged_by_the_own_state(void **state)
+{
+    struct world *w = *state;
+    struct agent a;
+
+    world_skip_checkpoint(w);
+    a = world_work_qube(w);
+    decides_about(w, &a, ""); /* keyd has said nothing yet */
+    world_own_state(w, "golden (emulated)");
+    decides_about(w, &a, "golden (emulated)");
+    world_own_state(w, "");
+    decides_about(w, &a, "");
+    link_free(a.l);
+}
+
+static void calls_of_a_zone_are_judged_by_its_state(void **state)
+{
+    struct world *w = *state;
+    const struct msg_incoming in = {.zone = span_str("thin"),
+            .envelope = span_str("{envelope}"),
+            .state = span_str("maintenance"),
+            .evidence = {0xe3}};
+    struct msg_decision no = {.where = span_str("here"),
+            .reason = span_str("no"),
+            .source_zone = span_str("thin")};
+    struct statement doc;
+    struct statement_decision d;
+    int data[2];
+
+    world_skip_checkpoint(w);
+    world_own_state(w, "golden");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, data), 0);
+    driver_put(w->netd, MSG_INCOMING, 77, &in, &data[1], 1);
+    (void)close(data[1]);
+    world_hear(w, w->policyd, MSG_DECIDE_REMOTE);
+    assert_true(span_eq_str(w->m.decide_remote.state, "maintenance"));
+    memcpy(no.policy, world_policy, sizeof(no.policy));
+    world_decide(w, &no);
+    d = world_hear_decision(w, &doc);
+    assert_true(span_eq_str(d.appraisal.zone, "thin"));
+    assert_true(span_eq_str(d.appraisal.state, "maintenance"));
+    assert_int_equal(d.appraisal.evidence[0], 0xe3);
+    statement_fini(&doc);
+    world_appended(w, 12);
+    (void)close(data[0]);
+}
+
+/* A local call that runs, to the qube `signer`, by its near end. */
+static int running_call(
+        struct world *w, struct agent *a, struct agent *b, const char *source)
+{
+    struct msg_decision yes =
+            world_allowed(MSG_TARGET_LOCAL, source, "", "signer");
+    struct statement doc;
+    struct qrexec_msg m;
+
+    agent_trigger(a, "", "signer", "qair.Sign+release", "SOCKET4");
+    world_hear(w, w->policyd, MSG_DECIDE);
+    world_decide(w, &yes);
+    (void)world_hear_decision(w, &doc);
+    statement_fini(&doc);
+    world_appended(w, 9);
+    *b = world_start_qube(w, "signer");
+    agent_greet(b);
+    world_hear(w, w->keyd, MSG_KEY_SESSION);
+    ipc_fds_close(&w->fds);
+    world_ok(w, w->keyd);
+    agent_hear_type(b, &m, QREXEC_EXEC_CMDLINE);
+    agent_hear_type(a, &m, QREXEC_SERVICE_CONNECT);
+    return link_take_fd(a->l);
+}
+
+static void a_call_that_runs_is_judged_by_the_new_state(void **state)
+{
+    struct world *w = *state;
+    struct msg_decision yes =
+            world_allowed(MSG_TARGET_LOCAL, "work", "", "signer");
+    struct msg_decision no = {.where = span_str("here"),
+            .reason = span_str("the state is another")};
+    struct agent a, b;
+    char c;
+    int near;
+
+    world_skip_checkpoint(w);
+    world_own_state(w, "golden");
+    a = world_work_qube(w);
+    near = running_call(w, &a, &b, "work");
+    /* Another state, and the rules still allow it. */
+    world_own_state(w, "maintenance");
+    world_hear(w, w->policyd, MSG_DECIDE);
+    assert_int_equal(w->m.decide.running, 1);
+    assert_true(span_eq_str(w->m.decide.state, "maintenance"));
+    world_decide(w, &yes);
+    /* The same state, shown anew, decides nothing. */
+    world_own_state(w, "maintenance");
+    assert_true(driver_is_silent(w->policyd, 100));
+    /* None. */
+    world_own_state(w, "");
+    world_hear(w, w->policyd, MSG_DECIDE);
+    assert_int_equal(w->m.decide.state.len, 0);
+    world_decide(w, &no);
+    world_hear(w, w->logd, MSG_APPEND);
+    assert_non_null(memmem(w->m.append.payload.ptr, w->m.append.payload.len,
+            "the state is another", strlen("the state is another")));
+    world_appended(w, 12);
+    assert_int_equal(read(near, &c, 1), 0);
+    (void)close(near);
+    link_free(a.l);
+    link_free(b.l);
 }
 
 static void dead_role_refuses_what_waits_for_it(void **state)
@@ -673,6 +830,9 @@ int main(int argc, char **argv)
             CASE(envelope_that_policyd_refuses_goes_no_further),
             CASE(call_of_a_zone_goes_on_to_a_third),
             CASE(every_fault_is_recorded_and_told),
+            CASE(own_calls_are_judged_by_the_own_state),
+            CASE(calls_of_a_zone_are_judged_by_its_state),
+            CASE(a_call_that_runs_is_judged_by_the_new_state),
             CASE(dead_role_refuses_what_waits_for_it),
             CASE(owner_calls_as_adminvm),
             CASE(user_with_a_colon_runs_nothing),

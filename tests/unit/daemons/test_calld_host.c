@@ -76,6 +76,7 @@ static void a_qube_of_the_host_calls_as_itself(void **state)
     assert_true(span_eq_str(w->m.decide.source, "vault"));
     assert_true(span_eq_str(w->m.decide.target, "far-signer"));
     world_decide(w, &yes);
+    world_appraised(w);
     world_hear(w, w->keyd, MSG_ENVELOPE);
     assert_true(span_eq_str(w->m.envelope.source_qube, "vault"));
     assert_int_equal(w->m.envelope.via.len, 0);

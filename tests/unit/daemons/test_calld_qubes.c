@@ -364,6 +364,7 @@ static int hold_remote(struct world *w, struct agent *a)
     agent_trigger(a, "", "far-signer", "qair.Sign+release", "SOCKET1");
     world_hear(w, w->policyd, MSG_DECIDE);
     world_decide(w, &yes);
+    world_appraised(w);
     world_hear(w, w->keyd, MSG_ENVELOPE);
     driver_put(w->keyd, MSG_BLOB, w->id, &dsse, NULL, 0);
     world_hear(w, w->logd, MSG_APPEND);

@@ -49,6 +49,8 @@ static struct msg_envelope envelope(void)
             .requested = span_str("thin-signer"),
             .service = span_str("qair.Sign+release"),
             .rule = span_str("30-sign.policy:1"),
+            .state = span_str("golden (emulated)"),
+            .evidence = {5},
     };
 }
 
@@ -135,7 +137,7 @@ static void test_approval_opens_and_envelope_holds(void **state)
     (void)state;
     world_ready(&w);
     driver_put(w.calld, MSG_ENVELOPE, 3, &q, NULL, 0);
-    assert_int_equal(driver_get(w.calld, &b, NULL, NULL), MSG_BLOB);
+    assert_int_equal(driver_answer(w.calld, &b, NULL, NULL), MSG_BLOB);
     OK(statement_open(b.bytes, w.identity, s, &err));
     OK(statement_call_parse(s, &c, &err));
     assert_true(span_eq_str(c.origin, ZONE));

@@ -69,7 +69,9 @@ static struct msg_envelope next(const struct statement_call *b)
             .qube = span_str("vault"),
             .requested = span_str("door"),
             .service = span_str("test.Echo+"),
-            .rule = span_str("30-t.policy:2")};
+            .rule = span_str("30-t.policy:2"),
+            .state = span_str("golden"),
+            .evidence = {5}};
 }
 
 static struct buf sign(
@@ -97,7 +99,7 @@ static void the_next_link_holds_the_one_before(void **state)
     (void)state;
     e.via = buf_span(&dsse);
     driver_put(w.calld, MSG_ENVELOPE, 3, &e, NULL, 0);
-    assert_int_equal(driver_get(w.calld, &got, NULL, NULL), MSG_BLOB);
+    assert_int_equal(driver_answer(w.calld, &got, NULL, NULL), MSG_BLOB);
     assert_int_equal(statement_open(got.bytes, w.identity, &s, &err), 0);
     assert_int_equal(statement_call_parse(&s, &c, &err), 0);
     assert_true(span_eq(c.via, buf_span(&dsse)));

@@ -45,6 +45,8 @@ static bool envelope_refused(void)
             .requested = span_str("thin-signer"),
             .service = span_str("qair.Sign+release"),
             .rule = span_str("30-sign.policy:1"),
+            .state = span_str("golden (emulated)"),
+            .evidence = {5},
     };
 
     driver_put(w.calld, MSG_ENVELOPE, 3, &e, NULL, 0);

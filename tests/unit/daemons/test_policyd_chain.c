@@ -99,7 +99,9 @@ static void ask(struct judge *j, const char *peer, const struct buf *envelope,
     ret->verdict = judge_envelope(
             j, span_str(peer), buf_span(envelope), NOW, &ret->call, &ret->err);
     if (ret->verdict == JUDGE_TRUE)
-        decide_remote(&d, &ret->call, SPAN_EMPTY, &ret->text, &ret->m);
+        decide_remote(&d, &ret->call,
+                &(struct msg_decide_remote){.choice = SPAN_EMPTY}, &ret->text,
+                &ret->m);
 }
 
 static void ask_once(const char *peer, const struct buf *envelope,

@@ -141,6 +141,26 @@ static void test_trials(void **state)
     }
 }
 
+/* Who calls without knowing in which state this zone is? */
+static void test_call_that_rests_on_no_state(void **state)
+{
+    struct fixture_call c = call_of(&trials[0], 1);
+    struct judge j = make_judge();
+    struct judge_call call;
+    struct err err = {.code = 0};
+
+    (void)state;
+    c.no_appraisal = true;
+    CLEANUP(buf_fini) struct buf dsse = fixture_envelope(&f, &c);
+    assert_int_equal(judge_envelope(&j, span_str("thin"), buf_span(&dsse), NOW,
+                             &call, &err),
+            JUDGE_REFUSED);
+    assert_non_null(strstr(err.msg, "on which state of this zone it rests"));
+    assert_int_equal(replay_count(j.replay), 0);
+    judge_call_fini(&call);
+    replay_free(j.replay);
+}
+
 static enum judge_verdict judge_once(
         struct judge *j, const struct buf *dsse, uint64_t now, struct err *err)
 {
@@ -317,6 +337,62 @@ static const struct outcome outcomes[] = {
                 "no service name"},
 };
 
+static void test_state_of_the_calling_zone(void **state)
+{
+    static const struct {
+        const char *policy, *zone_state;
+        bool allow;
+        const char *reason;
+    } rows[] = {
+            {"* * thin-work signer allow state=golden", "golden", true, ""},
+            {"* * thin-work signer allow state=golden", "golden (emulated)",
+                    false, "wants state=golden"},
+            {"* * thin-work signer allow state=golden emulated=yes",
+                    "golden (emulated)", true, ""},
+            {"* * thin-work signer allow state=golden", "", false, "not known"},
+            {"* * thin-work signer allow state=golden", "maintenance", false,
+                    "is maintenance"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(policy_free_ptr)
+        struct policy *policy = fixture_policy(rows[i].policy);
+        const struct decide d = {
+                .zone = "server", .policy = policy, .system = f.system};
+        struct fixture_call c = call_of(&trials[0], 7);
+        struct judge j = make_judge();
+        struct judge_call call;
+        struct decide_text text;
+        struct msg_decision m;
+        struct err err;
+
+        CLEANUP(buf_fini) struct buf dsse = fixture_envelope(&f, &c);
+        assert_int_equal(judge_envelope(&j, span_str("thin"), buf_span(&dsse),
+                                 NOW, &call, &err),
+                JUDGE_TRUE);
+        decide_remote(&d, &call,
+                &(struct msg_decide_remote){
+                        .state = span_str(rows[i].zone_state)},
+                &text, &m);
+        assert_int_equal(m.allow, rows[i].allow);
+        if (!m.allow)
+            assert_non_null(memmem(m.reason.ptr, m.reason.len, rows[i].reason,
+                    strlen(rows[i].reason)));
+        /* The same of a call of this zone that runs. */
+        decide_local(&d,
+                &(struct msg_decide){.source = span_str("thin-work"),
+                        .target = span_str("signer"),
+                        .service = span_str("qair.Sign+release"),
+                        .running = 1,
+                        .state = span_str(rows[i].zone_state)},
+                &text, &m);
+        assert_int_equal(m.allow, rows[i].allow);
+        judge_call_fini(&call);
+        replay_free(j.replay);
+    }
+}
+
 static void test_outcomes(void **state)
 {
     (void)state;
@@ -341,7 +417,8 @@ static void test_outcomes(void **state)
         assert_int_equal(judge_envelope(&j, span_str("thin"), buf_span(&dsse),
                                  NOW, &call, &err),
                 JUDGE_TRUE);
-        decide_remote(&d, &call, SPAN_EMPTY, &text, &m);
+        decide_remote(&d, &call,
+                &(struct msg_decide_remote){.choice = SPAN_EMPTY}, &text, &m);
         if (m.allow != o->allow || !span_eq_str(m.rule, o->rule))
             fail_msg("%s: %d, %.*s", o->what, m.allow, (int)m.reason.len,
                     m.reason.ptr);
@@ -458,7 +535,8 @@ static void test_answers(void **state)
     assert_int_equal(judge_envelope(&j, span_str("thin"), buf_span(&dsse), NOW,
                              &call, &err),
             JUDGE_TRUE);
-    decide_remote(&d, &call, SPAN_EMPTY, &text, &m);
+    decide_remote(&d, &call, &(struct msg_decide_remote){.choice = SPAN_EMPTY},
+            &text, &m);
     assert_int_equal(m.allow, 0);
     assert_int_equal(m.ask, 1);
     assert_true(span_eq_str(m.candidates, "signer\nthird\n"));
@@ -468,13 +546,16 @@ static void test_answers(void **state)
     assert_int_equal(judge_answered(&j, span_str("thin"), buf_span(&dsse), NOW,
                              &call, &err),
             JUDGE_TRUE);
-    decide_remote(&d, &call, span_str("third"), &text, &m);
+    decide_remote(&d, &call,
+            &(struct msg_decide_remote){.choice = span_str("third")}, &text,
+            &m);
     assert_int_equal(m.allow, 1);
     assert_int_equal(m.ask, 0);
     assert_true(span_eq_str(m.zone, "yonder"));
     assert_true(span_eq_str(m.qube, "qube"));
     assert_true(span_eq_str(m.requested, "signer"));
-    decide_remote(&d, &call, span_str("far"), &text, &m);
+    decide_remote(&d, &call,
+            &(struct msg_decide_remote){.choice = span_str("far")}, &text, &m);
     assert_int_equal(m.allow, 0);
     assert_int_equal(m.ask, 0);
     assert_non_null(strstr(text.reason, "not among what it offers"));
@@ -603,6 +684,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_trials),
+            cmocka_unit_test(test_call_that_rests_on_no_state),
+            cmocka_unit_test(test_state_of_the_calling_zone),
             cmocka_unit_test(test_replay),
             cmocka_unit_test(test_one_id_is_one_call),
             cmocka_unit_test(test_clock_set_back),
