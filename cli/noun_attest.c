@@ -2,6 +2,7 @@
 /* qair attest: evidence, its appraisal, and approving a state. */
 #include "appraise.h"
 #include "attest_change.h"
+#include "attest_predict.h"
 #include "cli.h"
 #include "pack_load.h"
 #include "pack_options.h"
@@ -470,6 +471,7 @@ static const struct cli_verb verbs[] = {
                 "--pcrs: what it is bound to; by default all that is quoted "
                 "but PCR 10",
                 attest_reference},
+        {"predict", ATTEST_PREDICT_ARGS, ATTEST_PREDICT_HELP, attest_predict},
         {0},
 };
 

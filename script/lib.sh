@@ -7,7 +7,7 @@ build=${QAIR_BUILD:-$top/build}
 # What builds and runs qair (docs/architecture.md gives each its reason).
 packages_build="gcc libc6-dev meson ninja-build pkg-config libssl-dev
     libnghttp2-dev libtss2-dev libjansson-dev libsystemd-dev libseccomp-dev
-    libsqlite3-dev libbsd-dev libcmocka-dev libpam0g-dev"
+    libsqlite3-dev libbsd-dev libcmocka-dev liblzma-dev libpam0g-dev"
 packages_run="bubblewrap swtpm swtpm-tools"
 # Independent tools that judge what qair made.
 packages_check="minisign openssh-client jq openssl"
