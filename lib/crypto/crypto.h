@@ -191,6 +191,12 @@ int crypto_cert_der(const struct crypto_cert *c, uint8_t *ret, size_t cap,
         size_t *ret_len) MUST_CHECK;
 /* The SPKI's key; also for rsaesOaep SPKIs, which OpenSSL 3.0 refuses. */
 struct crypto_pub *crypto_cert_pub(const struct crypto_cert *c) MUST_CHECK;
+/* Algorithm of that key, dotted: "1.2.840.113549.1.1.1". */
+int crypto_cert_spki_oid(const struct crypto_cert *c, char *ret, size_t cap)
+        MUST_CHECK;
+/* Content of an extension; ERR_NOT_FOUND when absent. */
+int crypto_cert_extension(const struct crypto_cert *c, const char *oid,
+        uint8_t *ret, size_t cap, size_t *ret_len) MUST_CHECK;
 /* Common name of the subject; ERR_NOT_FOUND when it has none or several. */
 int crypto_cert_cn(const struct crypto_cert *c, char *ret, size_t cap)
         MUST_CHECK;
@@ -217,8 +223,9 @@ int crypto_cert_tpm_san(const struct crypto_cert *c, const char *oid, char *ret,
  * Path from leaf over inters to one of roots at a time: signatures, validity,
  * basic constraints, key usage, names; a critical extension that is not
  * understood is a refusal (SAN is understood), and so are name constraints.
- * A signature picks the issuer, roots first; at most 8 links.  0 or
- * ERR_MISMATCH with reason.
+ * A signature picks the issuer, roots first; at most 8 links.  A root may be
+ * of X.509 version 1, where nothing says that it is a CA but its owner's trust,
+ * when it signed itself.  0 or ERR_MISMATCH with reason.
  */
 int crypto_cert_path(const struct crypto_cert *leaf,
         struct crypto_cert *const *inters, size_t n_inters,

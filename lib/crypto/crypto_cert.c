@@ -97,6 +97,37 @@ struct crypto_pub *crypto_cert_pub(const struct crypto_cert *c)
     return k;
 }
 
+int crypto_cert_spki_oid(const struct crypto_cert *c, char *ret, size_t cap)
+{
+    ASN1_OBJECT *oid = NULL;
+    int n;
+
+    if (X509_PUBKEY_get0_param(
+                &oid, NULL, NULL, NULL, X509_get_X509_PUBKEY(c->x)) != 1)
+        return crypto_fail(ERR_SYNTAX);
+    n = OBJ_obj2txt(ret, (int)cap, oid, 1);
+    return n > 0 && (size_t)n < cap ? 0 : crypto_fail(ERR_LIMIT);
+}
+
+int crypto_cert_extension(const struct crypto_cert *c, const char *oid,
+        uint8_t *ret, size_t cap, size_t *ret_len)
+{
+    ASN1_OBJECT *want = OBJ_txt2obj(oid, 1);
+    int i = want ? X509_get_ext_by_OBJ(c->x, want, -1) : -1;
+    const ASN1_OCTET_STRING *s =
+            i >= 0 ? X509_EXTENSION_get_data(X509_get_ext(c->x, i)) : NULL;
+    size_t len = s ? (size_t)ASN1_STRING_length(s) : 0;
+
+    ASN1_OBJECT_free(want);
+    if (!s)
+        return crypto_fail(ERR_NOT_FOUND);
+    if (len > cap)
+        return ERR_LIMIT;
+    memcpy(ret, ASN1_STRING_get0_data(s), len);
+    *ret_len = len;
+    return 0;
+}
+
 /* Printable UTF-8 without NUL into ret[cap]. */
 static int copy_text(const ASN1_STRING *s, char *ret, size_t cap)
 {
@@ -254,6 +285,23 @@ static bool is_understood(const ASN1_OBJECT *oid)
     return false;
 }
 
+/* Roots of the nineties and of some TPM makers: no extension says anything. */
+static bool is_v1_root(const struct crypto_cert *c)
+{
+    struct crypto_pub *k;
+    bool own;
+
+    if (X509_get_version(c->x) != X509_VERSION_1 ||
+            X509_get_ext_count(c->x) > 0 ||
+            X509_NAME_cmp(X509_get_subject_name(c->x),
+                    X509_get_issuer_name(c->x)) != 0)
+        return false;
+    k = crypto_cert_pub(c);
+    own = k && crypto_cert_verify(c, k) == 0;
+    crypto_pub_free(k);
+    return own;
+}
+
 /* What holds for every certificate of a path. */
 static int check_any(const struct crypto_cert *c, const char *what,
         uint64_t unix_s, struct err *err)
@@ -298,7 +346,12 @@ static int check_ca(const struct crypto_cert *c, const char *what, long below,
     return 0;
 }
 
-/* The certificate of set that issued c: names, identifiers and signature. */
+/*
+ * The certificate of set that issued c: name and signature.  Identifiers of
+ * the authority are hints for those who search (RFC 5280, 4.2.1.1) and wrong
+ * in real chips, whose maker's root was certified anew under another serial
+ * number.
+ */
 static const struct crypto_cert *find_issuer(
         const struct crypto_cert *c, struct crypto_cert *const *set, size_t n)
 {
@@ -306,7 +359,8 @@ static const struct crypto_cert *find_issuer(
         struct crypto_pub *k;
         bool issued = false;
 
-        if (X509_check_issued(set[i]->x, c->x) != X509_V_OK)
+        if (X509_NAME_cmp(X509_get_subject_name(set[i]->x),
+                    X509_get_issuer_name(c->x)) != 0)
             continue;
         k = crypto_cert_pub(set[i]);
         if (k)
@@ -316,6 +370,21 @@ static const struct crypto_cert *find_issuer(
             return set[i];
     }
     return NULL;
+}
+
+static int check_root(const struct crypto_cert *c, long below, uint64_t unix_s,
+        struct err *err)
+{
+    const char *what = "root certificate";
+    int rc;
+
+    if (is_v1_root(c))
+        return crypto_cert_valid_at(c, unix_s)
+                       ? 0
+                       : err_set(err, ERR_MISMATCH,
+                                 "%s: not valid at that time", what);
+    rc = check_any(c, what, unix_s, err);
+    return rc ? rc : check_ca(c, what, below, err);
 }
 
 static int walk(const struct crypto_cert *leaf,
@@ -329,11 +398,9 @@ static int walk(const struct crypto_cert *leaf,
 
     for (long below = 0; rc == 0 && below < PATH_MAX_LINKS; below++) {
         up = find_issuer(c, roots, n_roots);
-        what = up ? "root certificate" : "intermediate certificate";
-        if (up) {
-            rc = check_any(up, what, unix_s, err);
-            return rc ? rc : check_ca(up, what, below, err);
-        }
+        what = "intermediate certificate";
+        if (up)
+            return check_root(up, below, unix_s, err);
         up = find_issuer(c, inters, n_inters);
         if (!up || up == c)
             return err_set(err, ERR_MISMATCH,

@@ -435,7 +435,18 @@ struct tcg_ek {
     char model[TCG_EK_TEXT];
     char version[TCG_EK_TEXT];
     uint8_t spki_sha256[CRYPTO_SHA256_SIZE]; /* of crypto_pub_spki */
+    /* What the maker says of the chip (SubjectDirectoryAttributes); one that
+     * cannot be read is one that was not made. */
+    bool has_spec; /* TPM specification, 2.23.133.2.16 */
+    char family[16];
+    uint64_t level, revision;
+    bool has_assertions; /* TPM security assertions, 2.23.133.2.18 */
+    bool field_upgradable;
+    bool has_generation;
+    uint64_t generation; /* 0 internal, 1 injected, 2 and 3 revocable */
 };
+/* What SubjectDirectoryAttributes (2.5.29.9) say, into *ret; else untouched. */
+void tcg_ek_attributes(struct span der, struct tcg_ek *ret);
 /*
  * Profile (EKU 2.23.133.8.1, TPM attributes in the SAN) and path to one of
  * roots at a time; the key is taken from the certificate.  *ret_pub is freed

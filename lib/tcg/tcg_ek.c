@@ -2,7 +2,10 @@
 /* Endorsement key certificates (TCG EK Credential Profile 2.5). */
 #include "tcg_private.h"
 
-#define EKU_EK "2.23.133.8.1"
+#define EKU_EK                       "2.23.133.8.1"
+#define SUBJECT_DIRECTORY_ATTRIBUTES "2.5.29.9"
+/* Real ones have a hundred bytes, with evaluation documents some hundreds. */
+#define ATTRIBUTES_MAX 2048
 
 /* TCG_PCCLIENT_STORED_CERT: tag 1001, type 0, size, tag 1002 of the body. */
 static bool skip_nv_header(struct wire_reader *r)
@@ -77,13 +80,99 @@ static int check_profile(
     return 0;
 }
 
+/* ---- SubjectDirectoryAttributes (EK Credential Profile, 3.2.9) -------- */
+
+/* id-at-tpmSpecification and id-at-tpmSecurityAssertions: 2.23.133.2.16, .18 */
+static const uint8_t oid_spec[] = {0x67, 0x81, 0x05, 0x02, 0x10};
+static const uint8_t oid_assertions[] = {0x67, 0x81, 0x05, 0x02, 0x12};
+
+static bool get_spec(struct wire_reader r, struct tcg_ek *e)
+{
+    struct wire_reader in;
+    struct span family;
+    uint64_t level, revision;
+
+    if (!der_get_sub(&r, DER_SEQUENCE, &in) || !wire_end(&r) ||
+            !der_get(&in, DER_UTF8_STRING, &family) ||
+            !der_get_u64(&in, &level) || !der_get_u64(&in, &revision) ||
+            !wire_end(&in) || family.len >= sizeof(e->family) ||
+            !text_is_utf8(family))
+        return false;
+    e->has_spec = true;
+    memset(e->family, 0, sizeof(e->family));
+    if (family.len > 0)
+        memcpy(e->family, family.ptr, family.len);
+    e->level = level;
+    e->revision = revision;
+    return true;
+}
+
+/* [0] ENUMERATED: implicit by the profile, explicit in chips of Infineon. */
+static bool get_generation(struct wire_reader *in, struct span *ret)
+{
+    struct wire_reader inner;
+
+    if (der_peek(in) == DER_CONTEXT(0))
+        return der_get(in, DER_CONTEXT(0), ret) && ret->len == 1;
+    if (der_peek(in) == DER_CONTEXT_CONSTRUCTED(0))
+        return der_get_sub(in, DER_CONTEXT_CONSTRUCTED(0), &inner) &&
+               der_get(&inner, DER_ENUMERATED, ret) && wire_end(&inner) &&
+               ret->len == 1;
+    return true;
+}
+
+/* Version and fieldUpgradable have defaults; what follows is optional. */
+static bool get_assertions(struct wire_reader r, struct tcg_ek *e)
+{
+    struct wire_reader in;
+    struct span generation = SPAN_EMPTY;
+    uint64_t version = 0;
+    bool upgradable = false;
+
+    if (!der_get_sub(&r, DER_SEQUENCE, &in) || !wire_end(&r))
+        return false;
+    if (der_peek(&in) == DER_INTEGER && !der_get_u64(&in, &version))
+        return false;
+    if (der_peek(&in) == DER_BOOLEAN && !der_get_bool(&in, &upgradable))
+        return false;
+    if (!get_generation(&in, &generation))
+        return false;
+    e->has_assertions = true;
+    e->field_upgradable = upgradable;
+    e->has_generation = generation.len == 1;
+    e->generation = generation.len == 1 ? generation.ptr[0] : 0;
+    return true;
+}
+
+void tcg_ek_attributes(struct span der, struct tcg_ek *ret)
+{
+    struct wire_reader r = wire_reader_of(der), list, one, values;
+    struct tcg_ek e = *ret;
+    struct span oid;
+
+    if (!der_get_sub(&r, DER_SEQUENCE, &list) || !wire_end(&r))
+        return;
+    while (!wire_end(&list)) {
+        if (!der_get_sub(&list, DER_SEQUENCE, &one) ||
+                !der_get(&one, DER_OID, &oid) ||
+                !der_get_sub(&one, DER_SET, &values) || !wire_end(&one))
+            return;
+        if (span_eq(oid, SPAN_OF(oid_spec)) && !get_spec(values, &e))
+            return;
+        if (span_eq(oid, SPAN_OF(oid_assertions)) &&
+                !get_assertions(values, &e))
+            return;
+    }
+    *ret = e;
+}
+
 int tcg_ek_verify(const struct crypto_cert *cert,
         struct crypto_cert *const *inters, size_t n_inters,
         struct crypto_cert *const *roots, size_t n_roots, uint64_t unix_s,
         struct tcg_ek *ret, struct crypto_pub **ret_pub, struct err *err)
 {
     CLEANUP(crypto_pub_free_ptr) struct crypto_pub *pub = NULL;
-    uint8_t spki[CRYPTO_SPKI_MAX];
+    uint8_t spki[CRYPTO_SPKI_MAX], attributes[ATTRIBUTES_MAX];
     struct tcg_ek e = {0};
     size_t len;
     int r = check_profile(cert, &e, err);
@@ -98,6 +187,9 @@ int tcg_ek_verify(const struct crypto_cert *cert,
         return err_set(err, ERR_UNSUPPORTED,
                 "endorsement key certificate: unknown kind of key");
     crypto_sha256(SPAN(spki, len), e.spki_sha256);
+    if (crypto_cert_extension(cert, SUBJECT_DIRECTORY_ATTRIBUTES, attributes,
+                sizeof(attributes), &len) == 0)
+        tcg_ek_attributes(SPAN(attributes, len), &e);
     *ret = e;
     *ret_pub = TAKE_PTR(pub);
     return 0;

@@ -139,6 +139,7 @@ struct spec {
     const char *extra;        /* an extension that nobody here understands */
     const char *nc;           /* name constraints */
     bool malformed;           /* key identifier that is no octet string */
+    bool wrong_hint;          /* authority key identifier of nobody */
     long from, until;
     int version;
 };
@@ -178,14 +179,13 @@ static void name_of(X509_NAME *n, const char *cn)
             1);
 }
 
-static void add_malformed(X509 *x)
+static void add_raw(X509 *x, int nid, struct span der)
 {
     ASN1_OCTET_STRING *data = ASN1_OCTET_STRING_new();
     X509_EXTENSION *e;
 
-    assert_int_equal(
-            ASN1_OCTET_STRING_set(data, (const uint8_t *)"\x05\x01", 2), 1);
-    e = X509_EXTENSION_create_by_NID(NULL, NID_subject_key_identifier, 0, data);
+    assert_int_equal(ASN1_OCTET_STRING_set(data, der.ptr, (int)der.len), 1);
+    e = X509_EXTENSION_create_by_NID(NULL, nid, 0, data);
     assert_int_equal(X509_add_ext(x, e, -1), 1);
     X509_EXTENSION_free(e);
     ASN1_OCTET_STRING_free(data);
@@ -214,7 +214,10 @@ static struct crypto_cert *make(const struct spec *s)
     if (s->nc)
         add_ext(x, NID_name_constraints, s->nc);
     if (s->malformed)
-        add_malformed(x);
+        add_raw(x, NID_subject_key_identifier, SPAN("\x05\x01", 2));
+    if (s->wrong_hint)
+        add_raw(x, NID_authority_key_identifier,
+                SPAN("\x30\x03\x80\x01\x99", 5));
     assert_true(X509_sign(x, keys[s->issuer_key]->pkey, EVP_sha256()) > 0);
     len = i2d_X509(x, &der);
     c = crypto_cert_from_der(SPAN(der, (size_t)len));
@@ -306,6 +309,39 @@ static void bad_paths_are_refused(void **state)
 #undef REFUSED
 }
 
+static void a_root_of_version_1_is_its_owners_trust(void **state)
+{
+    struct spec root = ROOT, inter = INTER, leaf = LEAF, bad;
+
+    (void)state;
+    root.version = 1;
+    root.bc = root.ku = NULL;
+    assert_int_equal(path(root, inter, leaf), 0);
+    bad = root;
+    bad.until = NOW - 1;
+    assert_int_equal(path(bad, inter, leaf), ERR_MISMATCH);
+    bad = root;
+    bad.issuer = "somebody";
+    assert_int_equal(path(bad, inter, leaf), ERR_MISMATCH);
+    bad = root;
+    bad.issuer_key = 3; /* its own name, another's signature */
+    assert_int_equal(path(bad, inter, leaf), ERR_MISMATCH);
+    bad = root;
+    bad.version = 3; /* no excuse for saying nothing */
+    assert_int_equal(path(bad, inter, leaf), ERR_MISMATCH);
+}
+
+static void a_wrong_hint_is_no_reason(void **state)
+{
+    struct spec root = ROOT, inter = INTER, leaf = LEAF;
+
+    (void)state;
+    leaf.wrong_hint = inter.wrong_hint = true;
+    assert_int_equal(path(root, inter, leaf), 0);
+    inter.issuer_key = 3;
+    assert_int_equal(path(root, inter, leaf), ERR_MISMATCH);
+}
+
 static void no_root_is_no_path(void **state)
 {
     struct spec root_spec = ROOT, leaf_spec = LEAF;
@@ -358,6 +394,8 @@ int main(void)
             cmocka_unit_test(two_names_are_no_name),
             cmocka_unit_test(good_path_is_accepted),
             cmocka_unit_test(bad_paths_are_refused),
+            cmocka_unit_test(a_root_of_version_1_is_its_owners_trust),
+            cmocka_unit_test(a_wrong_hint_is_no_reason),
             cmocka_unit_test(no_root_is_no_path),
             cmocka_unit_test(a_loop_of_certificates_ends),
     };

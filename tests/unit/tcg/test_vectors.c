@@ -402,7 +402,10 @@ static void test_ek_nv_header(void **state)
 {
     struct crypto_cert *c;
     struct buf b = {0};
+    struct tcg_ek ek = {0};
     struct span der;
+    uint8_t bytes[1024];
+    size_t n;
 
     (void)state;
     assert_true(load(&b, "ekcert/security-assertions", "ek.nv.bin"));
@@ -410,8 +413,78 @@ static void test_ek_nv_header(void **state)
     assert_int_equal(tcg_ek_trim(buf_span(&b), &der), 0);
     c = crypto_cert_from_der(der);
     assert_non_null(c);
+    assert_int_equal(
+            crypto_cert_extension(c, "2.5.29.9", bytes, sizeof(bytes), &n), 0);
+    tcg_ek_attributes(SPAN(bytes, n), &ek);
+    assert_true(ek.has_spec && ek.has_assertions && ek.has_generation);
+    assert_string_equal(ek.family, "1.2");
+    assert_int_equal(ek.level, 2);
+    assert_int_equal(ek.revision, 3);
+    assert_true(ek.field_upgradable);
+    assert_int_equal(ek.generation, 1);
     crypto_cert_free(c);
     buf_fini(&b);
+}
+
+/* ---- the certificates of makers -------------------------------------- */
+
+#define STORE_MAX 64
+#define ROOTS     11
+#define CHAINED   36
+
+static size_t load_store(struct crypto_cert **ret)
+{
+    struct dirent **list;
+    char path[2 * PATH_MAX];
+    size_t n = 0;
+    int files;
+
+    (void)snprintf(path, sizeof(path), "%s/ekcert/vendor-store", root);
+    files = scandir(path, &list, NULL, alphasort);
+    assert_true(files > 2);
+    for (int i = 0; i < files; i++) {
+        if (strstr(list[i]->d_name, ".pem")) {
+            assert_true(n < STORE_MAX);
+            ret[n] = load_cert("ekcert/vendor-store", list[i]->d_name);
+            assert_true(crypto_cert_is_ca(ret[n]));
+            n++;
+        }
+        free(list[i]);
+    }
+    free(list);
+    return n;
+}
+
+/* Every maker's CA reads, and reaches each root that it names. */
+static void test_makers_chain_among_themselves(void **state)
+{
+    struct crypto_cert *store[STORE_MAX];
+    size_t n = load_store(store), roots = 0, chained = 0, alone = 0;
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        struct crypto_pub *k = crypto_cert_pub(store[i]);
+        uint64_t from, until;
+        struct err err = {0};
+
+        assert_non_null(k);
+        assert_int_equal(crypto_cert_validity(store[i], &from, &until), 0);
+        if (crypto_cert_verify(store[i], k) == 0)
+            roots++;
+        else if (crypto_cert_path(
+                         store[i], store, n, store, n, until - 1, &err) == 0)
+            chained++;
+        else
+            alone++;
+        crypto_pub_free(k);
+    }
+    print_message("  %zu: %zu roots, %zu chain, %zu whose root is not here\n",
+            n, roots, chained, alone);
+    assert_int_equal(n, 51);
+    assert_int_equal(roots, ROOTS);
+    assert_int_equal(chained, CHAINED);
+    for (size_t i = 0; i < n; i++)
+        crypto_cert_free(store[i]);
 }
 
 /* ---- policies and credentials ---------------------------------------- */
@@ -502,6 +575,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_quotes),
             cmocka_unit_test(test_ek_certificates),
             cmocka_unit_test(test_ek_nv_header),
+            cmocka_unit_test(test_makers_chain_among_themselves),
             cmocka_unit_test(test_policies),
             cmocka_unit_test(test_credentials),
     };
