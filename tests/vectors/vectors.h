@@ -46,6 +46,7 @@ extern const struct vectors_kind vectors_eventlog[];
 extern const struct vectors_kind vectors_selftest[];
 extern const struct vectors_kind vectors_ima[];
 extern const struct vectors_kind vectors_snp[];
+extern const struct vectors_kind vectors_spdm[];
 extern const struct vectors_kind vectors_snp_launch[];
 extern const struct vectors_kind vectors_uki[];
 extern const struct vectors_kind vectors_quote[];
