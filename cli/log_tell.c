@@ -42,6 +42,15 @@ static void say_digest(const char *label, const char *what,
     say(label, "%s sha256 %s", what, hex);
 }
 
+/* On which state a zone acted, and what showed it. */
+static void say_rests(const struct statement_appraisal *a)
+{
+    if (a->zone.len == 0)
+        return;
+    say("rests on", "zone %.*s being %.*s", S(a->zone), S(a->state));
+    say_digest("", "evidence", a->evidence);
+}
+
 static void tell_call(const struct act_record *r)
 {
     struct statement_call c;
@@ -53,6 +62,7 @@ static void tell_call(const struct act_record *r)
     say("allowed", "by zone %.*s, rule %.*s: to %.*s of zone %.*s", S(c.origin),
             S(c.rule), S(c.qube), S(c.zone));
     say_digest("", "policy", c.policy);
+    say_rests(&c.appraisal);
     say_record(r);
 }
 
@@ -102,6 +112,7 @@ static void tell_decision(const struct act_record *r)
         say("DENIED", "by %.*s: %.*s", S(d.where), S(d.reason));
     if (d.rule.len > 0)
         say_digest("", "policy", d.policy);
+    say_rests(&d.appraisal);
     say_record(r);
 }
 

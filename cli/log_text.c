@@ -15,6 +15,8 @@ static void put_call(const struct statement *s, struct buf *ret)
     buf_printf(ret,
             "call      %.*s may call %.*s on %.*s of zone %.*s (rule %.*s)",
             S(c.source_qube), S(c.service), S(c.qube), S(c.zone), S(c.rule));
+    if (c.appraisal.zone.len > 0)
+        buf_printf(ret, ", which is %.*s", S(c.appraisal.state));
 }
 
 static void put_decision(const struct statement *s, struct buf *ret)
@@ -33,6 +35,9 @@ static void put_decision(const struct statement *s, struct buf *ret)
         buf_printf(ret, " of zone %.*s", S(d.target_zone));
     if (d.rule.len > 0)
         buf_printf(ret, " (rule %.*s)", S(d.rule));
+    if (d.appraisal.zone.len > 0)
+        buf_printf(ret, ", zone %.*s being %.*s", S(d.appraisal.zone),
+                S(d.appraisal.state));
     if (!d.allow)
         buf_printf(ret, ": %.*s: %.*s", S(d.where), S(d.reason));
 }

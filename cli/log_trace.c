@@ -120,6 +120,87 @@ static int act_load(const struct log_trace *t,
     return r;
 }
 
+/* ---- what it rests on --------------------------------------------------- */
+
+/* Is it a record of a channel that showed this? */
+static bool shows(
+        const struct log_record *rec, const struct statement_appraisal *a)
+{
+    struct statement_channel c;
+
+    return statement_channel_parse(&rec->s, &c, NULL) == 0 &&
+           (c.event == STATEMENT_CHANNEL_OPENED ||
+                   c.event == STATEMENT_CHANNEL_REATTESTED) &&
+           span_eq(c.peer, a->zone) && span_eq(c.state, a->state) &&
+           memcmp(c.evidence, a->evidence, sizeof c.evidence) == 0;
+}
+
+/* One before r in the same log. */
+static int is_shown(const struct log_trace *t, const struct act_record *r,
+        const struct statement_appraisal *a, bool *ret, struct err *err)
+{
+    struct log_trace_what what = {.is_call = false};
+    uint64_t room[LOG_TRACE_RECORDS];
+    struct hits hits = {room, 0, LOG_TRACE_RECORDS};
+    int rc;
+
+    memcpy(what.sha256, a->evidence, sizeof what.sha256);
+    rc = find(t, r->view, &what, &hits, err);
+    *ret = false;
+    for (size_t i = 0; i < hits.n && rc == 0 && !*ret; i++) {
+        struct log_record rec;
+
+        if (hits.index[i] >= r->rec.index)
+            continue;
+        rc = log_view_get(r->view, hits.index[i], &rec, err);
+        if (rc < 0)
+            break;
+        *ret = shows(&rec, a);
+        log_record_fini(&rec);
+    }
+    return rc;
+}
+
+/* A call, or the decision about one of another zone, names an appraisal that
+ * its own log has to have. */
+static bool rests_of(
+        const struct act_record *r, struct statement_appraisal *ret)
+{
+    struct statement_decision d;
+    struct statement_call c;
+
+    *ret = (struct statement_appraisal){.zone = SPAN_EMPTY};
+    if (statement_call_parse(&r->rec.s, &c, NULL) == 0)
+        *ret = c.appraisal;
+    else if (statement_decision_parse(&r->rec.s, &d, NULL) == 0 &&
+             d.source_zone.len > 0)
+        *ret = d.appraisal;
+    return ret->zone.len > 0;
+}
+
+static int check_rests(
+        const struct log_trace *t, struct act *a, struct err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < a->n && r == 0; i++) {
+        const struct act_record *rec = &a->records[i];
+        struct statement_appraisal rests;
+        bool shown = true;
+
+        if (rests_of(rec, &rests))
+            r = is_shown(t, rec, &rests, &shown, err);
+        if (shown)
+            continue;
+        a->bad++;
+        json_array_append_new(a->findings,
+                json_sprintf("record %llu of zone %s rests on evidence that "
+                             "no channel before it showed",
+                        (unsigned long long)rec->rec.index, rec->view->zone));
+    }
+    return r;
+}
+
 static int print_act_json(
         const char *title, const struct act *a, struct err *err)
 {
@@ -151,6 +232,9 @@ static int trace_act(const struct log_trace *t,
     r = act_load(t, what, a, err);
     if (r == 0 && a->n > 0) {
         log_check_act(a);
+        r = check_rests(t, a, err);
+    }
+    if (r == 0 && a->n > 0) {
         if (t->json)
             r = print_act_json(title, a, err);
         else

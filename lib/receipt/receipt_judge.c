@@ -152,8 +152,15 @@ static enum receipt_result compare_call(
     if (s->time > c->deadline &&
             s->time - c->deadline > LIMIT_ARTEFACT_S + SKEW_S)
         return NO("the envelope's deadline had passed when it was signed");
-    return YES("asked for by qube %.*s of zone %.*s (%.*s), allowed by %.*s",
-            STR(c->source_qube), STR(c->origin), STR(c->service), STR(c->rule));
+    if (c->appraisal.zone.len == 0) /* of before 2026-11 */
+        return YES("asked for by qube %.*s of zone %.*s (%.*s), allowed by "
+                   "%.*s",
+                STR(c->source_qube), STR(c->origin), STR(c->service),
+                STR(c->rule));
+    return YES("asked for by qube %.*s of zone %.*s (%.*s), allowed by %.*s; "
+               "it rests on zone %.*s being %.*s",
+            STR(c->source_qube), STR(c->origin), STR(c->service), STR(c->rule),
+            STR(c->appraisal.zone), STR(c->appraisal.state));
 }
 
 static enum receipt_result check_envelope(struct judge *j)
