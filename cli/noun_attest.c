@@ -3,6 +3,7 @@
 #include "appraise.h"
 #include "attest_change.h"
 #include "attest_predict.h"
+#include "attest_watch.h"
 #include "cli.h"
 #include "pack_load.h"
 #include "pack_options.h"
@@ -472,6 +473,10 @@ static const struct cli_verb verbs[] = {
                 "but PCR 10",
                 attest_reference},
         {"predict", ATTEST_PREDICT_ARGS, ATTEST_PREDICT_HELP, attest_predict},
+        {"watch", "[--json]",
+                "tell each change of the zone's own state and of its channels, "
+                "until it is interrupted",
+                attest_watch},
         {0},
 };
 
