@@ -117,8 +117,8 @@ static void say_fallen(struct conn *c, const char *where, struct span finding)
 
 void conn_end_fallen(struct conn *c, const char *where, struct span finding)
 {
-    if (c->closed)
-        return;
+    if (c->closed || c->where[0] != '\0')
+        return; /* on its way out, and why is known */
     say_fallen(c, where, finding);
     channel_close_saying(c->ch, CHANNEL_REASON_EVIDENCE, ERR_DENIED, c->reason);
 }
@@ -205,8 +205,10 @@ static void rejudge(struct conn *c, const struct msg_reappraised *v)
     memcpy(c->stands.pack, v->pack, sizeof(c->stands.pack));
     memcpy(c->stands.state, state, sizeof(c->stands.state));
     c->stands.until = earlier(c->stands.until, v->until);
-    if (is_other)
-        tell_calld(c);
+    if (!is_other)
+        return;
+    record_restated(c);
+    tell_calld(c);
 }
 
 /* attestd forgets when it is started again, and what is too much. */

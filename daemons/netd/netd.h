@@ -306,6 +306,8 @@ void call_tick(struct netd *d);
 
 /* Both sides accepted: durable, then channel_round_confirm. */
 void record_accepted(struct conn *c, unsigned round);
+/* The same evidence, by the owner's newer word, is of another state. */
+void record_restated(struct conn *c);
 /* The channel is over; code and reason as the room gave them. */
 void record_closed(struct conn *c, int code, const char *reason);
 /* A call of the peer that a limit refuses: a line of the log, bounded. */

@@ -104,6 +104,15 @@ void record_accepted(struct conn *c, unsigned round)
     append(c->d, &s, c->serial, true);
 }
 
+void record_restated(struct conn *c)
+{
+    struct statement_channel s = about(c, STATEMENT_CHANNEL_REATTESTED);
+
+    role_log(c->d->role, "channel %s, by a new pack: %s", channel_peer(c->ch),
+            c->seen.state);
+    append(c->d, &s, 0, false);
+}
+
 /* A stranger can cause refusals at will, and must fill neither the log nor
  * the disk behind stderr. */
 static bool may_record_refusal(struct netd *d)
