@@ -275,6 +275,52 @@ struct snp_table {
 };
 int snp_table_parse(struct span bytes, struct snp_table *ret, struct err *err)
         MUST_CHECK;
+/* The one of its keys that the report names, with the CAs beside it. */
+int snp_vek_of_table(const struct snp_trust *t, const struct snp_table *table,
+        const struct snp_report *r, struct snp_vek **ret, struct err *err)
+        MUST_CHECK;
+
+/*
+ * Veks by the bytes that they were made from, for who judges the same machines
+ * again and again.  At most cap, the one used longest ago goes; those whose
+ * chain does not hold are not kept, so that nobody can fill it with rubbish.
+ * What get returns is the cache's, until the next call.
+ */
+#define SNP_CACHE_MAX 65536 /* some 5 KB each */
+struct snp_cache;           /* heap; not for several threads */
+struct snp_cache *snp_cache_new(const struct snp_trust *t, size_t cap)
+        MUST_CHECK;
+void snp_cache_free(struct snp_cache *c);
+int snp_cache_get(struct snp_cache *c, struct span bytes,
+        const struct span *cas, size_t n_cas, const struct snp_vek **ret,
+        struct err *err) MUST_CHECK;
+/* After any change of the trust. */
+void snp_cache_clear(struct snp_cache *c);
+struct snp_cache_stats {
+    size_t kept;
+    uint64_t hits, misses;
+};
+struct snp_cache_stats snp_cache_stats(const struct snp_cache *c);
+
+/*
+ * What a file is, by its content: other tools (snpguest, KDS, configfs-tsm)
+ * leave reports and certificates under any name.
+ */
+enum snp_file {
+    SNP_FILE_UNKNOWN,
+    SNP_FILE_REPORT,
+    SNP_FILE_VEK,
+    SNP_FILE_CA, /* or several in PEM */
+    SNP_FILE_CRL,
+    SNP_FILE_TABLE,
+    SNP_FILE_HCL,
+};
+enum snp_file snp_file_of(struct span bytes);
+/* Where AMD's KDS has the VCEK of a report: for a person, or for who fetches.
+ */
+#define SNP_KDS_URL_MAX 256
+int snp_kds_url(const struct snp_report *r, enum snp_product p,
+        char ret[static SNP_KDS_URL_MAX], struct err *err) MUST_CHECK;
 
 /* ---- policy and verdict ---------------------------------------------- */
 

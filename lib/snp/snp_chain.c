@@ -31,8 +31,8 @@ struct snp_vek {
     struct snp_vek_info info;
     struct crypto_pub *pub;
     char issuer[ISSUER_NAME_MAX];
-    char why[ERR_MSG_MAX];
-    uint8_t der[SNP_CERT_MAX];
+    size_t der_len;
+    uint8_t der[]; /* what info points into */
 };
 
 static void ca_fini(struct ca *ca)
@@ -253,11 +253,6 @@ static bool has_word(struct span s, const char *word)
     return memmem(s.ptr, s.len, word, strlen(word)) != NULL;
 }
 
-static void vek_say(struct snp_vek *v, const char *why)
-{
-    (void)snprintf(v->why, sizeof(v->why), "%s", why);
-}
-
 /* A CA signed it: does the CA belong to a root, and may it? */
 static void vek_take_issuer(
         struct snp_vek *v, const struct ca *ca, const struct ca *root)
@@ -265,12 +260,12 @@ static void vek_take_issuer(
     struct snp_vek_info *i = &v->info;
 
     if (!root) {
-        vek_say(v, "its CA is not signed by a trusted ARK");
+        v->info.why = "its CA is not signed by a trusted ARK";
         return;
     }
     /* ASVKs are named SEV-VLEK-*, ASKs SEV-*: a fleet's CA makes no chips. */
     if (has_word(ca->c.cn, "VLEK") != (i->kind == SNP_KEY_VLEK)) {
-        vek_say(v, "signed by the CA of the other kind of key");
+        v->info.why = "signed by the CA of the other kind of key";
         i->wrong_ca = true;
         return;
     }
@@ -334,16 +329,11 @@ static bool try_evidence(struct snp_vek *v, const struct snp_cert *c,
     return false;
 }
 
-static int vek_init(struct snp_vek *v, struct span der, struct snp_cert *ret,
-        struct err *err)
+static int vek_init(struct snp_vek *v, struct snp_cert *ret, struct err *err)
 {
     struct snp_cert c;
-    int rc;
+    int rc = snp_cert_parse(SPAN(v->der, v->der_len), &c, err);
 
-    if (der.len > sizeof(v->der))
-        return err_set(err, ERR_LIMIT, "VEK: %zu bytes", der.len);
-    memcpy(v->der, der.ptr, der.len);
-    rc = snp_cert_parse(SPAN(v->der, der.len), &c, err);
     if (rc)
         return rc;
     if (!c.is_vek)
@@ -363,40 +353,69 @@ static int vek_init(struct snp_vek *v, struct span der, struct snp_cert *ret,
             .not_after = c.not_after,
             .chain_not_before = c.not_before,
             .chain_not_after = c.not_after,
-            .why = v->why};
+            .why = "no CA that is known signed it"};
     *ret = c;
     return 0;
+}
+
+/* A copy of the first certificate of bytes. */
+static struct snp_vek *vek_alloc(struct span bytes, struct err *err)
+{
+    uint8_t buf[SNP_CERT_MAX];
+    struct snp_vek *v = NULL;
+    struct span der = SPAN_EMPTY;
+    int rc = next_der(&bytes, "CERTIFICATE", buf, sizeof(buf), &der, err);
+
+    if (rc == ERR_NOT_FOUND)
+        (void)err_set(err, ERR_SYNTAX, "VEK: no certificate");
+    else if (rc == 0 && der.len > SNP_CERT_MAX)
+        (void)err_set(err, ERR_LIMIT, "VEK: %zu bytes", der.len);
+    else if (rc == 0 && !(v = calloc(1, sizeof(*v) + der.len)))
+        (void)err_set(err, ERR_MEMORY, "no memory for a VEK");
+    if (v) {
+        v->der_len = der.len;
+        memcpy(v->der, der.ptr, der.len);
+    }
+    return v;
 }
 
 int snp_vek_new(const struct snp_trust *t, struct span bytes,
         const struct span *cas, size_t n_cas, struct snp_vek **ret,
         struct err *err)
 {
-    CLEANUP(snp_vek_free_ptr) struct snp_vek *v = calloc(1, sizeof(*v));
-    uint8_t buf[SNP_CERT_MAX];
+    CLEANUP(snp_vek_free_ptr) struct snp_vek *v = NULL;
+    struct err local = {.code = ERR_SYNTAX}; /* there may be no err */
     struct snp_cert c;
-    struct span der = SPAN_EMPTY;
     bool done;
     int rc;
 
-    if (!v)
-        return err_set(err, ERR_MEMORY, "no memory for a VEK");
+    if (!err)
+        err = &local;
     if (n_cas > EVIDENCE_CAS_MAX)
         return err_set(err, ERR_LIMIT, "more than %d CAs with a report",
                 EVIDENCE_CAS_MAX);
-    rc = next_der(&bytes, "CERTIFICATE", buf, sizeof(buf), &der, err);
-    if (rc == ERR_NOT_FOUND)
-        return err_set(err, ERR_SYNTAX, "VEK: no certificate");
-    if (rc == 0)
-        rc = vek_init(v, der, &c, err);
+    v = vek_alloc(bytes, err);
+    rc = v ? vek_init(v, &c, err) : err->code;
     if (rc)
         return rc;
-    vek_say(v, "no CA that is known signed it");
     done = try_trust(v, &c, t);
     for (size_t i = 0; !done && i < n_cas; i++)
         done = try_evidence(v, &c, t, cas[i]);
     *ret = TAKE_PTR(v);
     return 0;
+}
+
+int snp_vek_of_table(const struct snp_trust *t, const struct snp_table *table,
+        const struct snp_report *r, struct snp_vek **ret, struct err *err)
+{
+    const struct span cas[] = {table->ask, table->ark};
+    struct span vek =
+            r->signing_key == SNP_KEY_VLEK ? table->vlek : table->vcek;
+
+    if (vek.len == 0)
+        return err_set(err, ERR_NOT_FOUND,
+                "certificate table: none of the key that the report names");
+    return snp_vek_new(t, vek, cas, ARRAY_LEN(cas), ret, err);
 }
 
 void snp_vek_free(struct snp_vek *v)
