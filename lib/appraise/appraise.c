@@ -276,6 +276,7 @@ static void (*const adapters[])(struct appraise_work *w) = {
         appraise_tpm,
         appraise_zone,
         appraise_firmware,
+        appraise_snp,
 };
 
 /* A zone without rules: its reference is all that the owner wants. */

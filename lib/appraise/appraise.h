@@ -24,6 +24,8 @@
 #include "evidence.h"
 #include "pack.h"
 
+struct snp_trust; /* room snp */
+
 enum appraise_reason {
     APPRAISE_MALFORMED = 1, /* does not parse, trailing bytes */
     APPRAISE_NOT_QUOTE,     /* another kind of attestation */
@@ -89,6 +91,7 @@ struct appraise_input {
     uint64_t time;
     struct appraise_previous previous;
     const struct appraise_last *last; /* NULL: unknown */
+    const struct snp_trust *amd;      /* for tests; NULL: AMD's own roots */
 };
 /* Sets zone, reference, rules and sets: what the pack says of the zone at
  * in->time.  Who sets them alone must leave none of them out. */

@@ -39,6 +39,7 @@ void appraise_compare(const struct evidence *e,
 void appraise_tpm(struct appraise_work *w);
 void appraise_zone(struct appraise_work *w);
 void appraise_firmware(struct appraise_work *w);
+void appraise_snp(struct appraise_work *w);
 /* Of that log, which parses to its end and gives these values. */
 void appraise_uki(struct appraise_work *w, const struct eventlog *log,
         const struct eventlog_pcrs *pcrs);

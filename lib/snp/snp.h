@@ -210,6 +210,9 @@ const char *snp_reason_text(enum snp_reason r);
 
 struct snp_trust; /* heap */
 struct snp_trust *snp_trust_new(void) MUST_CHECK;
+/* As well: AMD's ARKs of Milan, Genoa and Turin, which are known by their
+ * digests.  One that comes with evidence is then a root. */
+struct snp_trust *snp_trust_new_amd(void) MUST_CHECK;
 void snp_trust_free(struct snp_trust *t);
 void snp_trust_free_ptr(struct snp_trust **t);
 /*
@@ -238,6 +241,7 @@ struct snp_vek_info {
     enum snp_key_kind kind; /* by its name, SEV-VCEK or SEV-VLEK */
     enum snp_product product;
     struct snp_tcb tcb;
+    struct span der;
     struct span product_name;       /* "Milan-B0" */
     struct span hwid;               /* 64 or 8 bytes; empty for a VLEK */
     struct span csp_id;             /* of a VLEK, text; else empty */
@@ -252,8 +256,9 @@ struct snp_vek_info {
 };
 /*
  * bytes: DER or PEM.  cas: certificates that came with the evidence, DER or
- * PEM; they are used as CAs below the trust's roots and never as roots.  A
- * certificate that can be read gives a vek, though its chain may not hold.
+ * PEM; they are used as CAs below the trust's roots and never as roots (AMD's
+ * own apart, snp_trust_new_amd).  A certificate that can be read gives a vek,
+ * though its chain may not hold.
  */
 int snp_vek_new(const struct snp_trust *t, struct span bytes,
         const struct span *cas, size_t n_cas, struct snp_vek **ret,

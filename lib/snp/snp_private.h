@@ -37,12 +37,44 @@ int snp_crl_parse(struct span der, struct snp_crl *ret, struct err *err)
         MUST_CHECK;
 bool snp_crl_lists(const struct snp_crl *c, struct span serial);
 
+/* A CA with bytes of its own. */
+struct snp_ca {
+    struct snp_cert c;
+    uint8_t *der;
+    struct crypto_pub *pub;
+    const struct snp_ca *root; /* itself; the root that signed it; NULL */
+    enum snp_product product;  /* of a root: what it vouches for */
+    uint8_t *crl_der;
+    struct snp_crl crl; /* of a root */
+};
+
+struct snp_trust {
+    bool amd; /* AMD's ARKs are roots wherever they come from */
+    size_t n;
+    struct snp_ca ca[SNP_TRUST_CERTS_MAX];
+};
+
+/* The next of PEM blocks or the one DER: 0, ERR_NOT_FOUND at the end. */
+int snp_trust_next_der(struct span *rest, const char *label, uint8_t *buf,
+        size_t cap, struct span *ret, struct err *err) MUST_CHECK;
+int snp_trust_ca_init(struct snp_ca *ret, struct span der, struct err *err)
+        MUST_CHECK;
+void snp_trust_ca_fini(struct snp_ca *ca);
+bool snp_trust_issued(const struct snp_cert *c, const struct snp_ca *by);
+const struct snp_ca *snp_trust_root(
+        const struct snp_ca *list, size_t n, const struct snp_cert *c);
+/* What a root of that name vouches for; UNKNOWN: anything. */
+enum snp_product snp_trust_product_of(struct span cn);
+/* Is that AMD's own ARK? */
+bool snp_trust_is_amd(struct span der);
+
 /* Reasons in the report itself. */
 uint64_t snp_report_check(const struct snp_report *r);
 bool snp_is_zero(struct span s);
 /* 48 big-endian bytes of a 72-byte little-endian number; false: too large. */
 bool snp_be48(struct span le72, uint8_t ret[static 48]) MUST_CHECK;
 
+/* Its key. */
 const struct crypto_pub *snp_vek_pub(const struct snp_vek *v);
 
 /* Reasons of a policy; v has what verification found. */

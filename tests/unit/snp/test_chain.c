@@ -176,6 +176,10 @@ static void certificates_with_the_report_are_never_roots(void **state)
     both[0] = snp_fixture_pem(both[0]);
     VEK *pem = vek_of(t, &c, both, 2);
     assert_int_equal(reasons_at(pem, SNP_FIXTURE_AT), 0);
+    /* Nor does it help where AMD's are known. */
+    TRUST *amds = snp_trust_new_amd();
+    VEK *ours = vek_of(amds, &c, both, 2);
+    assert_int_equal(reasons_at(ours, SNP_FIXTURE_AT), R(CHAIN));
     /* An attacker's whole chain, with AMD's names throughout. */
     c.signer = ask.signer = ark.signer = SNP_FIXTURE_EVIL;
     ask.key = ark.key = SNP_FIXTURE_EVIL;

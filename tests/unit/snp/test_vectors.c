@@ -21,7 +21,7 @@ static const char *shared;
 /* Memory that lives as long as the test. */
 static struct span load(const char *name)
 {
-    static struct buf kept[64];
+    static struct buf kept[160];
     static size_t n;
     char path[4096];
 
@@ -168,6 +168,50 @@ static void certificates_of_another_chip_and_line_do_not_help(void **state)
     }
 }
 
+static void amds_arks_are_known_by_their_digests(void **state)
+{
+    static const struct {
+        const char *vek, *ca, *ark;
+    } lines[] = {{"milan-v3-a/vek.der", "SEV-Milan", "ARK-Milan"},
+            {"milan-v3-vlek-masked/vek.der", "SEV-VLEK-Milan", "ARK-Milan"},
+            {"genoa-v5/vek.der", "SEV-Genoa", "ARK-Genoa"},
+            {"certs/vcek_turin.der", "SEV-Turin", "ARK-Turin"}};
+    TRUST *t = snp_trust_new_amd(), *none = snp_trust_new();
+    uint8_t ark[SNP_CERT_MAX];
+    struct span cas[2];
+    char path[96];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        struct snp_vek *v = NULL;
+
+        (void)snprintf(path, sizeof(path), "snp/roots/%s.der", lines[i].ca);
+        cas[0] = load(path);
+        (void)snprintf(path, sizeof(path), "snp/roots/%s.der", lines[i].ark);
+        cas[1] = load(path);
+        (void)snprintf(path, sizeof(path), "snp/%s", lines[i].vek);
+        assert_int_equal(snp_vek_new(t, load(path), cas, 2, &v, NULL), 0);
+        assert_true(snp_vek_info(v)->chain);
+        assert_int_equal(
+                snp_vek_info(v)->root_product, snp_vek_info(v)->product);
+        snp_vek_free(v);
+        /* Without the ARK, and where no digest is known. */
+        assert_int_equal(snp_vek_new(t, load(path), cas, 1, &v, NULL), 0);
+        assert_false(snp_vek_info(v)->chain);
+        snp_vek_free(v);
+        assert_int_equal(snp_vek_new(none, load(path), cas, 2, &v, NULL), 0);
+        assert_false(snp_vek_info(v)->chain);
+        snp_vek_free(v);
+        /* A bit of its signature is another certificate. */
+        memcpy(ark, cas[1].ptr, cas[1].len);
+        ark[cas[1].len - 1] ^= 1;
+        cas[1].ptr = ark;
+        assert_int_equal(snp_vek_new(t, load(path), cas, 2, &v, NULL), 0);
+        assert_false(snp_vek_info(v)->chain);
+        snp_vek_free(v);
+    }
+}
+
 static void without_a_certificate_nothing_is_authentic(void **state)
 {
     struct snp_verdict v;
@@ -297,6 +341,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(any_flipped_bit_of_a_real_vcek_breaks_its_chain),
             cmocka_unit_test(every_amd_root_stands_for_its_own_product),
             cmocka_unit_test(certificates_of_another_chip_and_line_do_not_help),
+            cmocka_unit_test(amds_arks_are_known_by_their_digests),
             cmocka_unit_test(without_a_certificate_nothing_is_authentic),
             cmocka_unit_test(azure_blob_is_bound_to_its_json),
             cmocka_unit_test(naples_certificates_sign_each_other_and_no_others),
