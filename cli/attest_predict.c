@@ -20,6 +20,8 @@ struct work {
     struct predict p;
     struct predict_variables variables;
     bool has_variables;
+    size_t n_authorities;
+    struct span authority[PREDICT_EXTRAS_MAX + 1];
     size_t n_files;
     struct buf file[FILES_MAX];
     size_t n_logged; /* events that come from a log, the first ones */
@@ -171,11 +173,57 @@ static int add_variables(struct work *w, struct err *err)
 
 /* ---- what is booted -------------------------------------------------- */
 
-/* An image that firmware loads: PCR 4, and PCR 7 when it asks who signed. */
+/* shim keeps PCR 7 itself (MokList, SbatLevel and whom it trusts). */
+static bool is_shim(const struct predict_file *image)
+{
+    const struct pe_section *section;
+    struct pe_sbat e;
+    struct span text;
+    struct pe pe;
+
+    if (pe_parse(image->data, &pe, NULL) != 0 ||
+            pe_find(&pe, ".sbat", &section) != 0 ||
+            pe_content(section, &text) != 0)
+        return false;
+    while (pe_sbat_next(&text, &e, NULL) == 1) {
+        if (span_eq_str(e.component, "shim"))
+            return true;
+    }
+    return false;
+}
+
+/* PCR 7 when firmware asks who allows an image; each word is measured once. */
+static int add_authority(
+        struct work *w, const struct predict_file *image, struct err *err)
+{
+    struct span entry;
+    int r;
+
+    if (!w->has_variables || !w->o->secure_boot)
+        return 0;
+    if (is_shim(image))
+        return err_set(err, ERR_UNSUPPORTED,
+                "%s is shim, which extends PCR 7 with state of its own: take "
+                "PCR 7 from a log",
+                image->name);
+    r = predict_boot_find_authority(image, &w->variables, &entry, err);
+    if (r != 0)
+        return r;
+    for (size_t i = 0; i < w->n_authorities; i++) {
+        if (span_eq(w->authority[i], entry))
+            return 0;
+    }
+    w->authority[w->n_authorities++] = entry;
+    return predict_boot_authority(&w->p, entry, err);
+}
+
+/* An image that firmware loads. */
 static int add_image(
         struct work *w, const struct predict_file *image, struct err *err)
 {
-    return predict_boot_image(&w->p, image, err);
+    int r = predict_boot_image(&w->p, image, err);
+
+    return r == 0 ? add_authority(w, image, err) : r;
 }
 
 static int add_boots(struct work *w, struct err *err)
@@ -220,7 +268,9 @@ static int add_uki(struct work *w, struct err *err)
         r = load_list(w, &w->o->globals, false, global, err);
     if (r == 0)
         r = load_list(w, &w->o->sysexts, false, sysext, err);
-    return r == 0 ? predict_uki(&w->p, &u, err) : r;
+    if (r == 0)
+        r = predict_uki(&w->p, &u, err);
+    return r == 0 ? add_authority(w, &u.image, err) : r;
 }
 
 static int add_kernel(struct work *w, struct err *err)

@@ -5,6 +5,7 @@
  *   pe_parse        headers, section table, certificate table
  *   pe_digest       the Authenticode digest: what PCR 4 is extended with
  *   pe_cert_next    a walk over the certificate table
+ *   pe_signature    an Authenticode signature, and by whose word it holds
  *   pe_uki          sections of a unified kernel image, and its stub's version
  *   pe_linux        setup header of a Linux kernel
  *   pe_sbat_next    a walk over the text of a .sbat section
@@ -25,7 +26,8 @@
  * sections may not overlap: one could replace what another was hashed with.
  *
  * Any process may link this room.  No heap; spans point into the file, outputs
- * are untouched on failure.  Nothing here is "verified" but arithmetic.
+ * are untouched on failure.  Nothing is "verified" but what pe_verify returned
+ * 0 for.
  */
 #ifndef QAIR_PE_H
 #define QAIR_PE_H
@@ -38,8 +40,10 @@
 /* The Windows loader's own limit; a UKI has about 20. */
 #define PE_SECTIONS_MAX 96
 #define PE_NAME_MAX     8
-/* Signers of one image: one or two in practice. */
+/* Signatures of one image, certificates in one of them: a few in practice. */
 #define PE_CERTS_MAX 16
+/* Leaf, two CAs, root; EDK2's own verification goes no deeper in practice. */
+#define PE_CHAIN_MAX 5
 
 struct pe_section {
     struct span name; /* without its padding */
@@ -95,6 +99,31 @@ struct pe_cert {
 /* 1 and an entry, 0 at the end, else an error; *at is 0 to begin with. */
 int pe_cert_next(const struct pe *pe, size_t *at, struct pe_cert *ret,
         struct err *err) MUST_CHECK;
+
+/* ---- Authenticode ---------------------------------------------------- */
+
+/* SignedData of PKCS #7 with one signer, RSA and SHA-2, as UEFI wants it. */
+struct pe_signature {
+    enum crypto_hash hash;
+    struct span digest;         /* of the image, as the signer says */
+    struct span content;        /* that the signature is over, by its digest */
+    struct span certs;          /* a set of certificates */
+    struct span issuer, serial; /* of the signer's, with their headers */
+    enum crypto_hash signer_hash;
+    struct span attributes; /* that are signed */
+    struct span message_digest;
+    struct span sig;
+};
+int pe_signature(struct span pkcs7, struct pe_signature *ret, struct err *err)
+        MUST_CHECK;
+/*
+ * 0 when the signature is over this image and its signer is anchor (a
+ * certificate in DER) or leads to it by certificates in the signature.  As in
+ * firmware there is no clock: validity in time is not looked at, and neither
+ * are time stamps.  ERR_MISMATCH or another reason otherwise.
+ */
+int pe_verify(const struct pe *pe, const struct pe_signature *s,
+        struct span anchor, struct err *err) MUST_CHECK;
 
 /* ---- unified kernel images ------------------------------------------- */
 

@@ -135,6 +135,15 @@ int predict_boot_variables(struct predict *p, const struct predict_variables *v,
  */
 int predict_boot_authority(
         struct predict *p, struct span entry, struct err *err) MUST_CHECK;
+/*
+ * The entry of db that allows an image, as firmware looks for it: a
+ * certificate under which one of its signatures verifies, else its SHA-256
+ * digest.  ERR_DENIED when none does or dbx forbids it: it would not start.
+ */
+int predict_boot_find_authority(const struct predict_file *image,
+        const struct predict_variables *v, struct span *ret, struct err *err)
+        MUST_CHECK;
+
 /* ---- unified kernel images ------------------------------------------- */
 
 /* Credentials or extensions beside one image: nobody has more. */

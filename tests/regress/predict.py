@@ -6,6 +6,8 @@ predict.py image OUT NAME=FILE...   a PE image with these sections
 predict.py kernel OUT VERSION       a kernel that is an image too
 predict.py authenticode FILE        its SHA-256 digest, section by section
 predict.py extend HEX...            SHA-256 PCR after these digests
+predict.py db OUT CERT...           a signature database of these (DER)
+predict.py variable NAME FILE       digest of the event for a variable
 """
 import hashlib
 import struct
@@ -68,6 +70,26 @@ def authenticode(b):
     return h.hexdigest()
 
 
+X509 = bytes.fromhex("a159c0a5e494a74a87b5ab155c2bf072")
+GLOBAL = bytes.fromhex("61dfe48bca93d211aa0d00e098032b8c")
+SECURITY = bytes.fromhex("cbb219d73a3d9645a3bcdad00e67656f")
+
+
+def database(certs):
+    out = b""
+    for c in certs:
+        size = 16 + len(c)
+        out += X509 + struct.pack("<III", 28 + size, 0, size) + bytes(16) + c
+    return out
+
+
+def variable(name, value):
+    guid = SECURITY if name in ("db", "dbx") else GLOBAL
+    return hashlib.sha256(
+        guid + struct.pack("<QQ", len(name), len(value)) +
+        name.encode("utf-16-le") + value).hexdigest()
+
+
 def main(verb, *args):
     if verb == "image":
         parts = [a.split("=", 1) for a in args[1:]]
@@ -77,6 +99,11 @@ def main(verb, *args):
         open(args[0], "wb").write(kernel(args[1]))
     elif verb == "authenticode":
         print(authenticode(open(args[0], "rb").read()))
+    elif verb == "db":
+        certs = [open(f, "rb").read() for f in args[1:]]
+        open(args[0], "wb").write(database(certs))
+    elif verb == "variable":
+        print(variable(args[0], open(args[1], "rb").read()))
     elif verb == "extend":
         pcr = bytes(32)
         for digest in args:

@@ -107,6 +107,33 @@ if command -v osslsigncode >/dev/null && command -v openssl >/dev/null; then
             tr -d ' ' | tr A-F a-f)" \
         "$(predict --boot signed.efi --json |
             jq -r '.pcrs[0].steps[2].digest')"
+    # PCR 7: what firmware says of its keys, and whose word it takes.
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout key2 -out cert2 \
+        -subj /CN=db -days 2 2>/dev/null
+    for c in cert cert2; do
+        openssl x509 -in $c -outform DER -out $c.der
+    done
+    "$py" db db cert2.der cert.der
+    "$py" db other cert2.der
+    : >none
+    printf '\1' >one
+    { head -c 16 /dev/zero; cat cert.der; } >entry
+    is "PCR 7 ends with the entry of db that allows the image" \
+        "$("$py" extend "$("$py" variable SecureBoot one)" \
+            "$("$py" variable PK none)" "$("$py" variable KEK none)" \
+            "$("$py" variable db db)" "$("$py" variable dbx none)" \
+            "$separator" "$("$py" variable db entry)")" \
+        "$(value 7 sha256 --uki signed.efi --secure-boot on --db db)"
+    denied="neither a signature nor the digest is allowed by db: under Secure\
+ Boot firmware does not start it rc=1"
+    is "another key of the same name allows nothing" \
+        "qair: signed.efi: $denied" \
+        "$(says --uki signed.efi --secure-boot on --db other)"
+    is "an image without a signature would not start" \
+        "qair: uki.efi: $denied" "$(says --uki uki.efi --secure-boot on --db db)"
+    is "dbx forbids by the signer" \
+        "qair: signed.efi: dbx forbids it by its signer rc=1" \
+        "$(says --uki signed.efi --secure-boot on --db db --dbx db)"
 else
     skip "the digest is the one that is signed" "no osslsigncode here"
 fi
