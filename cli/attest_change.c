@@ -2,6 +2,7 @@
 #include "attest_change.h"
 
 #include "gather.h"
+#include "predict.h"
 
 #include <fcntl.h>
 
@@ -42,17 +43,16 @@ static int add_round(struct buf *log, int dirfd, struct err *err)
     return r;
 }
 
-/* Puts pcr where the evidence has the value of PCR 14. */
-static bool set_value(struct evidence *e, struct span pcr)
+/* Puts value where the evidence has that of a PCR. */
+static bool set_value(struct evidence *e, unsigned pcr, struct span value)
 {
     struct span now;
 
-    if (!tcg_value(&e->quote.selection, &e->values, TCG_ALG_SHA256,
-                EVIDENCE_ZONE_PCR, &now))
+    if (!tcg_value(&e->quote.selection, &e->values, TCG_ALG_SHA256, pcr, &now))
         return false;
     for (size_t i = 0; i < e->values.n; i++) {
         if (e->values.value[i].ptr == now.ptr)
-            e->values.value[i] = pcr;
+            e->values.value[i] = value;
     }
     return true;
 }
@@ -76,11 +76,67 @@ int attest_change(struct evidence *e, const char *zone_dir,
         return err_prefix(err, r, "%s", zone_dir);
     memcpy(c->pcr, after.pcr, sizeof(c->pcr));
     e->log = buf_span(&c->log);
-    return set_value(e, SPAN_OF(c->pcr))
+    return set_value(e, EVIDENCE_ZONE_PCR, SPAN_OF(c->pcr))
                    ? 0
                    : err_set(err, ERR_MISMATCH,
                              "the evidence does not quote PCR %d",
                              EVIDENCE_ZONE_PCR);
+}
+
+static int check_fresh(const struct evidence *e, struct err *err)
+{
+    CLEANUP(evidence_events_fini) struct evidence_events v = {0};
+    int r = evidence_events_parse(e->log, &v, err);
+
+    if (r == 0 && v.rounds)
+        r = err_set(err, ERR_STATE,
+                "the zone took new files since it started: take evidence "
+                "after a start of it");
+    return r;
+}
+
+static int load_recipe(const char *path, struct predict *ret, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(PREDICT_RECIPE_MAX);
+    int r = buf_load(&text, AT_FDCWD, path, err);
+
+    return r == 0 ? predict_parse(buf_span(&text), ret, err) : r;
+}
+
+static int take_predicted(struct evidence *e, const struct predict *p,
+        struct attest_change *c, struct err *err)
+{
+    for (unsigned pcr = 0; pcr < TCG_PCRS; pcr++) {
+        if (!((p->pcrs >> pcr) & 1))
+            continue;
+        if (pcr == EVIDENCE_ZONE_PCR ||
+                predict_value(p, CRYPTO_SHA256, pcr, c->predicted[pcr]) != 0)
+            return err_set(err, ERR_UNSUPPORTED,
+                    "PCR %u of the recipe is the zone's own or has no SHA-256 "
+                    "value",
+                    pcr);
+        if (!set_value(e, pcr, SPAN_OF(c->predicted[pcr])))
+            return err_set(err, ERR_NOT_FOUND,
+                    "the zone does not quote PCR %u of the recipe: predict "
+                    "with --pcrs",
+                    pcr);
+        c->pcrs |= 1u << pcr;
+    }
+    return 0;
+}
+
+int attest_change_boot(struct evidence *e, const char *recipe,
+        struct attest_change *c, struct err *err)
+{
+    struct predict p = predict_of(0);
+    int r = check_fresh(e, err);
+
+    if (r == 0)
+        r = load_recipe(recipe, &p, err);
+    if (r == 0)
+        r = take_predicted(e, &p, c, err);
+    predict_fini(&p);
+    return r == 0 ? 0 : err_prefix(err, r, "%s", recipe);
 }
 
 void attest_change_fini(struct attest_change *c)

@@ -9,6 +9,8 @@
 struct attest_change {
     struct buf log;
     uint8_t pcr[CRYPTO_SHA256_SIZE];
+    uint32_t pcrs; /* that a recipe gave, bit i = PCR i */
+    uint8_t predicted[TCG_PCRS][CRYPTO_SHA256_SIZE];
 };
 void attest_change_fini(struct attest_change *c);
 
@@ -19,6 +21,14 @@ void attest_change_fini(struct attest_change *c);
  * evidence any more.
  */
 int attest_change(struct evidence *e, const char *zone_dir,
+        struct attest_change *c, struct err *err) MUST_CHECK;
+/*
+ * The same for a reboot into other files: the PCRs of the recipe
+ * (docs/proto/recipe.md) get its SHA-256 values.  Each must be quoted; PCR 14
+ * is the zone's own and in no recipe.  A zone that took new files since its
+ * start will not come up as it is, so that is refused.
+ */
+int attest_change_boot(struct evidence *e, const char *recipe,
         struct attest_change *c, struct err *err) MUST_CHECK;
 
 #endif

@@ -336,7 +336,7 @@ static int print_approval(const struct pack *p, const struct pack_zone *z,
         return r;
     in->reference = pack_reference(p, span_str(z->name), in->time);
     (void)printf("zone %s%s, %s:\n", z->name, z->emulated ? " (emulated)" : "",
-            ahead ? "when it has taken its files anew" : "measured");
+            ahead ? "in the state ahead" : "measured");
     print_files(&v);
     if (ahead || !in->reference)
         return 0;
@@ -414,6 +414,18 @@ static int write_reference(const struct pack_options *o,
                   : r;
 }
 
+static void print_predicted(const struct attest_change *c)
+{
+    char hex[TEXT_HEX_SIZE(CRYPTO_SHA256_SIZE)];
+
+    for (unsigned pcr = 0; pcr < TCG_PCRS; pcr++) {
+        if (!((c->pcrs >> pcr) & 1))
+            continue;
+        text_format_hex(SPAN_OF(c->predicted[pcr]), hex);
+        (void)printf("PCR %-4u %s predicted\n", pcr, hex);
+    }
+}
+
 static int reference(const struct pack_options *o, struct err *err)
 {
     CLEANUP(loaded_fini) struct loaded l = {0};
@@ -432,8 +444,12 @@ static int reference(const struct pack_options *o, struct err *err)
     r = check_genuine(&in, err);
     if (r == 0 && o->change)
         r = attest_change(&l.e, o->change, &change, err);
+    if (r == 0 && o->recipe)
+        r = attest_change_boot(&l.e, o->recipe, &change, err);
     if (r == 0)
-        r = print_approval(p, in.zone, &l.e, o->change != NULL, &in, err);
+        r = print_approval(p, in.zone, &l.e, o->change || o->recipe, &in, err);
+    if (r == 0)
+        print_predicted(&change);
     if (r == 0)
         r = write_reference(o, owner, p, in.zone, &l.e, in.time, err);
     if (r == 0)
@@ -445,11 +461,13 @@ static int attest_reference(struct cli *cli, int argc, char **argv)
 {
     unsigned need = PACK_OPT_OWNER_KEY | PACK_OPT_PACK;
     unsigned may = need | PACK_OPT_STATE | PACK_OPT_EXPIRES | PACK_OPT_BINDER |
-                   PACK_OPT_CHANGE | PACK_OPT_PCRS;
+                   PACK_OPT_CHANGE | PACK_OPT_RECIPE | PACK_OPT_PCRS;
     struct pack_options o;
     struct err err = {0};
     int r = pack_options_parse(cli, argc, argv, may, need, 1, &o);
 
+    if (r == CLI_OK && o.change && o.recipe)
+        r = cli_misuse(cli, "--change or --recipe: a reload or a reboot");
     if (r != CLI_OK)
         return r;
     return reference(&o, &err) == 0 ? CLI_OK : cli_fail(&err);
@@ -464,11 +482,12 @@ static const struct cli_verb verbs[] = {
                 attest_verify},
         {"reference",
                 "EVIDENCE --owner-key FILE --pack DIR [--state NAME] "
-                "[--expires TIME] [--binder HEX] [--change ZONEDIR] "
-                "[--pcrs LIST]",
+                "[--expires TIME] [--binder HEX] [--change ZONEDIR | "
+                "--recipe FILE] [--pcrs LIST]",
                 "approve the state that evidence shows, as 'golden'; prints "
                 "what was measured.  --change: ahead, the state in which "
                 "'zone reload --policy' with the files of ZONEDIR puts it.  "
+                "--recipe: ahead, after a reboot as 'attest predict' had it.  "
                 "--pcrs: what it is bound to; by default all that is quoted "
                 "but PCR 10",
                 attest_reference},

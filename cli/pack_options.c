@@ -27,6 +27,7 @@ static const struct {
         {PACK_OPT_ADDRESS, "address", 1,
                 offsetof(struct pack_options, address)},
         {PACK_OPT_CHANGE, "change", 1, offsetof(struct pack_options, change)},
+        {PACK_OPT_RECIPE, "recipe", 1, offsetof(struct pack_options, recipe)},
         {PACK_OPT_EXPIRES, "expires", 1, -1},
         {PACK_OPT_PCRS, "pcrs", 1, -1},
         {PACK_OPT_BINDER, "binder", 1, -1},

@@ -21,11 +21,12 @@ enum pack_option {
     PACK_OPT_REPLACE = 1 << 12,  /* --replace */
     PACK_OPT_CHANGE = 1 << 13,   /* --change ZONEDIR */
     PACK_OPT_PCRS = 1 << 14,     /* --pcrs LIST */
+    PACK_OPT_RECIPE = 1 << 15,   /* --recipe FILE */
 };
 
 struct pack_options {
     const char *pack, *owner, *owner_key, *challenge, *output, *ca, *state,
-            *address, *change;
+            *address, *change, *recipe;
     uint64_t expires;   /* 0: never */
     uint32_t pcrs;      /* 0: not given */
     uint8_t binder[32]; /* as given, else SHA-256("qair-reference-1") */

@@ -241,5 +241,35 @@ refuses "another owner's word is none" 1 "signatures hold" \
     qair attest verify changed.evidence --pack owner/pack \
     --owner stranger/o/pack/owner.pub
 
+# ---- the state after a reboot, ahead of it ---------------------------
+
+printf 'qair:recipe/v1\nvalue 11 sha256 %064d\nend\n' 0 >same.recipe
+# H(zeroes || H("enter-initrd")), as a unified kernel image's first phase.
+python3 - >next.recipe <<'PY'
+import hashlib
+d = hashlib.sha256(b"enter-initrd").digest()
+v = hashlib.sha256(bytes(32) + d).hexdigest()
+print("qair:recipe/v1\nextend 11 sha256 %s phase enter-initrd" % d.hex())
+print("value 11 sha256 %s\nend" % v)
+PY
+sed 's/^value 11 sha256 ./&f/; s/^\(value 11 sha256 .\{64\}\)./\1/' \
+    next.recipe >forged.recipe
+refuses "a PCR that is not quoted cannot be approved" 1 "does not quote PCR 11" \
+    reference changed.evidence --recipe next.recipe
+echo 'pcrs = 11,14' >>server/zone.conf
+ok "the zone quotes PCR 11 too" restart
+ok "evidence of it" qair -z server attest evidence -o boot.evidence
+refuses "a recipe that does not give what it says" 1 "not what its events give" \
+    reference boot.evidence --recipe forged.recipe
+refuses "a reload and a reboot at once" 2 "--change or --recipe" \
+    reference boot.evidence --recipe next.recipe --change server
+ok "the next boot is approved ahead" \
+    reference boot.evidence --recipe next.recipe
+says "and the value is shown" "PCR 11"
+refuses "so the present one is not" 1 "PCR 11" verify boot.evidence
+ok "the same boot is approved ahead" \
+    reference boot.evidence --recipe same.recipe
+ok "and is golden" verify boot.evidence
+
 echo "1..$n"
 exit $failed
