@@ -94,7 +94,8 @@ static void test_coreboot_table(void **state)
     assert_memory_equal(p.bank[0].value[2], want, 32);
     assert_int_equal(p.bank[1].extended, 1u << 1);
     /* Room for more entries may follow, and is not looked at. */
-    buf_append(&log_, SPAN(log_.ptr + FIRST, 2 * 132));
+    for (int i = 0; i < 2 * 132; i++)
+        buf_append_u8(&log_, 0x55);
     assert_int_equal(open_coreboot(&p), 0);
     buf_append_u8(&log_, 0);
     assert_true(open_coreboot(&p) != 0);
