@@ -47,6 +47,7 @@ static void copy(struct wire_reader *r, struct wire_writer *w)
         cbor_put_text(w, s);
     } else if (cbor_get_tag(r, &u)) {
         cbor_put_tag(w, u);
+        copy(r, w);
     } else if (cbor_get_bool(r, &b)) {
         cbor_put_bool(w, b);
     } else if (cbor_get_null(r)) {

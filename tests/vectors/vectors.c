@@ -23,6 +23,7 @@
 static const struct vectors_kind *const kinds[] = {
         vectors_ekcert,
         vectors_eventlog,
+        vectors_rats,
         vectors_selftest,
         vectors_ima,
         vectors_snp,

@@ -43,6 +43,7 @@ struct vectors_kind {
 /* Each judge's table, ended by a row without a name. */
 extern const struct vectors_kind vectors_ekcert[];
 extern const struct vectors_kind vectors_eventlog[];
+extern const struct vectors_kind vectors_rats[];
 extern const struct vectors_kind vectors_selftest[];
 extern const struct vectors_kind vectors_ima[];
 extern const struct vectors_kind vectors_snp[];

@@ -56,6 +56,40 @@ check "no case" 2 "0 passed, 0 failed" "$dir/none"
 check "all of them" 1 "1 passed, 6 failed" "$dir"
 check "an unknown kind is asked for" 2 \
     "vectors: no judge for kind horoscope; kinds:" "$dir" horoscope
+
+# Kinds that have no vectors in the shared folder: one case each way.
+rats_case() { # NAME KIND EXPECT PRINTF-BYTES [MORE-MEMBERS]
+    mkdir -p "$dir/rats/$1"
+    printf "$4" >"$dir/rats/$1/message"
+    printf '{"id": "%s", "kind": "%s", %s "files": {"file": "message"},
+        "expect": %s}\n' "$1" "$2" "${5-}" "$3" >"$dir/rats/$1/expected.json"
+}
+comid='\xa2\x01\xa1\x00at\x04\xa1\x01\x81\x82\xa1\x00\xa1\x01av\x81\xa1\x01\xa1\x01\x05'
+rats_case comid comid '{"decode": "ok", "verdict": "accept", "values": 1}' \
+    "$comid"
+rats_case comid-trailing comid '{"decode": "fail", "verdict": "reject"}' \
+    "$comid\\x00"
+rats_case corim corim '{"parse": "ok", "tags": 0, "signed": false}' \
+    '\xd9\x01\xf5\xa2\x00bid\x01\x81\xd9\x01\xf9\x40'
+rats_case cose cose-sign1 '{"parse": "ok", "alg": "ES256", "detached": false,
+    "to_be_signed": "846a5369676e61747572653143a10126404161"}' \
+    '\xd2\x84\x43\xa1\x01\x26\xa0\x41a\x40'
+rats_case cose-crit cose-sign1 '{"parse": "fail", "verdict": "reject"}' \
+    '\xd2\x84\x49\xa3\x01\x26\x02\x81\x18\x63\x18\x63\x00\xa0\x41a\x40'
+rats_case eat eat '{"verdict": "accept", "dbgstat": 4}' \
+    '\xd9\x02\x59\xa2\x0a\x48abcdefgh\x19\x01\x07\x04' \
+    '"inside_attested_channel": true, "nonce": "6162636465666768",'
+rats_case eat-replay eat '{"parse": "ok", "verdict": "reject"}' \
+    '\xd9\x02\x59\xa1\x0a\x48abcdefgh' \
+    '"inside_attested_channel": true, "nonce": "6162636465666769",'
+rats_case eat-unsigned eat '{"verdict": "reject"}' \
+    '\xd9\x02\x59\xa1\x0a\x48abcdefgh'
+check "formats of RATS" 0 "8 passed, 0 failed" "$dir/rats"
+sed -i 's/"reject"/"accept"/; s/"ok"/"fail"/; s/ES256/ES384/' \
+    "$dir"/rats/*/expected.json
+sed -i 's/: 4}/: 3}/' "$dir/rats/eat/expected.json"
+check "formats of RATS, each misjudged" 1 "0 passed, 8 failed" "$dir/rats"
+
 for kind in $("$vectors" 2>&1 | sed -n 's/^  //p'); do
     [ "$kind" != selftest-sha256 ] || continue
     n=$((n + 1))
