@@ -2,7 +2,11 @@
 /* qair attest: evidence, its appraisal, and approving a state. */
 #include "appraise.h"
 #include "attest_change.h"
+#include "attest_load.h"
 #include "attest_predict.h"
+#include "attest_rules.h"
+#include "attest_values.h"
+#include "attest_verify.h"
 #include "attest_watch.h"
 #include "cli.h"
 #include "pack_load.h"
@@ -17,66 +21,6 @@
 #include <stdio.h>
 #include <time.h>
 
-struct loaded {
-    struct buf bytes;
-    struct evidence e;
-};
-
-static void loaded_fini(struct loaded *l)
-{
-    buf_fini(&l->bytes);
-}
-
-static int load(const char *path, struct loaded *ret, struct err *err)
-{
-    int r;
-
-    ret->bytes = BUF_INIT(LIMIT_EVIDENCE_MAX);
-    r = buf_load(&ret->bytes, AT_FDCWD, path, err);
-    if (r == 0)
-        r = evidence_parse(buf_span(&ret->bytes), &ret->e, err);
-    return r == 0 ? 0 : err_prefix(err, r, "%s", path);
-}
-
-/* Evidence names no zone: the attestation key says whose it is. */
-static const struct pack_zone *zone_of(
-        const struct pack *p, const struct evidence *e)
-{
-    const struct pack_zone *z;
-    size_t n = pack_zones(p, &z);
-
-    for (size_t i = 0; i < n; i++) {
-        if (span_eq(e->ak, SPAN(z[i].ak, z[i].ak_len)))
-            return &z[i];
-    }
-    return NULL;
-}
-
-static int find_zone(const struct pack *p, const struct evidence *e,
-        const struct pack_zone **ret, struct err *err)
-{
-    *ret = zone_of(p, e);
-    return *ret ? 0
-                : err_set(err, ERR_NOT_FOUND,
-                          "no zone of the pack has this attestation key; enrol "
-                          "it first (qair zone challenge)");
-}
-
-/* What both verbs judge: the evidence of the named file, and whose it is. */
-static int take_input(const struct pack_options *o, const struct pack *p,
-        struct loaded *l, struct appraise_input *ret, struct err *err)
-{
-    int r = load(o->arg[0], l, err);
-
-    if (r == 0)
-        r = find_zone(p, &l->e, &ret->zone, err);
-    if (r != 0)
-        return r;
-    ret->evidence = buf_span(&l->bytes);
-    ret->binder = SPAN_OF(o->binder);
-    return 0;
-}
-
 static void print_files(const struct evidence_events *v)
 {
     for (size_t i = 0; i < v->n; i++) {
@@ -88,18 +32,6 @@ static void print_files(const struct evidence_events *v)
                 (const char *)f->kind.ptr, hex, f->size, (int)f->name.len,
                 (const char *)f->name.ptr);
     }
-}
-
-static void print_findings(const struct appraisal *a)
-{
-    char line[APPRAISE_CLAIM_MAX + 2 * APPRAISE_VALUE_MAX + 80];
-
-    for (size_t i = 0; i < a->n_findings; i++) {
-        appraise_format(&a->finding[i], line, sizeof(line));
-        (void)printf("  %s\n", line);
-    }
-    if (a->n_more)
-        (void)printf("  and %zu more\n", a->n_more);
 }
 
 /* ---- show ------------------------------------------------------------ */
@@ -199,10 +131,10 @@ static void show_text(const struct evidence *e, const struct tcg_name *name,
 
 static int show(const struct pack_options *o, struct err *err)
 {
-    CLEANUP(loaded_fini) struct loaded l = {0};
+    CLEANUP(attest_loaded_fini) struct attest_loaded l = {0};
     CLEANUP(evidence_events_fini) struct evidence_events v = {0};
     struct tcg_name name;
-    int r = load(o->arg[0], &l, err);
+    int r = attest_load(o->arg[0], &l, err);
 
     if (r == 0 && l.e.log.len)
         r = evidence_events_parse(l.e.log, &v, err);
@@ -227,100 +159,6 @@ static int attest_show(struct cli *cli, int argc, char **argv)
     return show(&o, &err) == 0 ? CLI_OK : cli_fail(&err);
 }
 
-/* ---- verify ---------------------------------------------------------- */
-
-static bool put_findings(struct json_t *o, const struct appraisal *a)
-{
-    struct json_t *list = statement_put_array(o, "findings");
-
-    for (size_t i = 0; list && i < a->n_findings; i++) {
-        const struct appraise_finding *f = &a->finding[i];
-        struct json_t *item = statement_add_object(list);
-
-        if (!item ||
-                !statement_put_str(
-                        item, "reason", appraise_reason_name(f->reason)) ||
-                !statement_put_str(item, "claim", f->claim) ||
-                !statement_put_str(item, "expected", f->expected) ||
-                !statement_put_str(item, "actual", f->actual))
-            return false;
-    }
-    return list != NULL;
-}
-
-static int verdict_json(
-        const struct pack_zone *z, const struct appraisal *a, struct err *err)
-{
-    CLEANUP(statement_json_free_ptr) struct json_t *o = statement_json_object();
-    CLEANUP(buf_fini) struct buf text = BUF_INIT(1u << 20);
-    int r;
-
-    if (!o || !statement_put_bool(o, "accept", a->accept) ||
-            !statement_put_bool(o, "genuine", a->genuine) ||
-            !statement_put_str(o, "zone", z->name) ||
-            !statement_put_str(o, "state", a->state) ||
-            !statement_put_hex(o, "evidence", SPAN_OF(a->evidence)) ||
-            !statement_put_u64(o, "more_findings", a->n_more) ||
-            !put_findings(o, a))
-        return err_set(err, ERR_MEMORY, "no memory for the verdict");
-    r = statement_json_format(o, &text, err);
-    if (r == 0)
-        (void)printf("%s\n", (const char *)text.ptr);
-    return r;
-}
-
-static void verdict_text(const struct pack_options *o,
-        const struct pack_zone *z, const struct appraisal *a)
-{
-    (void)printf("zone     %s\nstate    %s\n", z->name, a->state);
-    (void)printf("machine  %s\n",
-            !a->genuine     ? "not proved"
-            : o->has_binder ? "proved, for the binder that was given"
-                            : "proved, at an unknown time (no --binder)");
-    print_findings(a);
-}
-
-static int verify(
-        const struct pack_options *o, bool *ret_accept, struct err *err)
-{
-    CLEANUP(loaded_fini) struct loaded l = {0};
-    CLEANUP(crypto_pub_free_ptr) struct crypto_pub *owner = NULL;
-    CLEANUP(pack_free_ptr) struct pack *p = NULL;
-    struct appraise_input in = {.time = (uint64_t)time(NULL)};
-    static struct appraisal a;
-    int r = pack_load_owner_for(o->owner, o->pack, &owner, err);
-
-    if (r == 0)
-        r = pack_load_folder(o->pack, owner, &p, err);
-    if (r == 0)
-        r = take_input(o, p, &l, &in, err);
-    if (r != 0)
-        return r;
-    appraise_take_pack(&in, p, span_str(in.zone->name));
-    appraise(&in, &a);
-    *ret_accept = a.accept;
-    if (o->json)
-        return verdict_json(in.zone, &a, err);
-    verdict_text(o, in.zone, &a);
-    return 0;
-}
-
-static int attest_verify(struct cli *cli, int argc, char **argv)
-{
-    unsigned may =
-            PACK_OPT_PACK | PACK_OPT_OWNER | PACK_OPT_BINDER | PACK_OPT_JSON;
-    struct pack_options o;
-    struct err err = {0};
-    bool accept = false;
-    int r = pack_options_parse(cli, argc, argv, may, PACK_OPT_PACK, 1, &o);
-
-    if (r != CLI_OK)
-        return r;
-    if (verify(&o, &accept, &err) != 0)
-        return cli_fail(&err);
-    return accept ? CLI_OK : CLI_NO;
-}
-
 /* ---- reference ------------------------------------------------------- */
 
 /* What is approved now, and what changes against the approval in force. */
@@ -343,7 +181,7 @@ static int print_approval(const struct pack *p, const struct pack_zone *z,
     appraise(in, &a);
     (void)printf(a.accept ? "no change against the state approved before\n"
                           : "against the state approved before:\n");
-    print_findings(&a);
+    attest_print_findings(&a);
     return 0;
 }
 
@@ -428,7 +266,7 @@ static void print_predicted(const struct attest_change *c)
 
 static int reference(const struct pack_options *o, struct err *err)
 {
-    CLEANUP(loaded_fini) struct loaded l = {0};
+    CLEANUP(attest_loaded_fini) struct attest_loaded l = {0};
     CLEANUP(attest_change_fini) struct attest_change change = {.pcr = {0}};
     CLEANUP(crypto_key_free_ptr) struct crypto_key *owner = NULL;
     CLEANUP(pack_free_ptr) struct pack *p = NULL;
@@ -438,7 +276,7 @@ static int reference(const struct pack_options *o, struct err *err)
     if (r == 0)
         r = pack_store_load(o->pack, owner, &p, err);
     if (r == 0)
-        r = take_input(o, p, &l, &in, err);
+        r = attest_take_input(o, p, &l, &in, err);
     if (r != 0)
         return r;
     r = check_genuine(&in, err);
@@ -457,6 +295,7 @@ static int reference(const struct pack_options *o, struct err *err)
     return r;
 }
 
+/* A state, or a set of values: 'add', 'list' and 'revoke' are of sets. */
 static int attest_reference(struct cli *cli, int argc, char **argv)
 {
     unsigned need = PACK_OPT_OWNER_KEY | PACK_OPT_PACK;
@@ -464,8 +303,11 @@ static int attest_reference(struct cli *cli, int argc, char **argv)
                    PACK_OPT_CHANGE | PACK_OPT_RECIPE | PACK_OPT_PCRS;
     struct pack_options o;
     struct err err = {0};
-    int r = pack_options_parse(cli, argc, argv, may, need, 1, &o);
+    int r;
 
+    if (attest_values_is(argc, argv))
+        return attest_values(cli, argc, argv);
+    r = pack_options_parse(cli, argc, argv, may, need, 1, &o);
     if (r == CLI_OK && o.change && o.recipe)
         r = cli_misuse(cli, "--change or --recipe: a reload or a reboot");
     if (r != CLI_OK)
@@ -477,9 +319,8 @@ static const struct cli_verb verbs[] = {
         {"evidence", ZONE_EVIDENCE_ARGS, ZONE_EVIDENCE_HELP, zone_evidence},
         {"show", "EVIDENCE [--json]", "what evidence says, without judging it",
                 attest_show},
-        {"verify", "EVIDENCE --pack DIR [--owner FILE] [--binder HEX] [--json]",
-                "appraise evidence by the pack; every difference is named",
-                attest_verify},
+        {"verify", ATTEST_VERIFY_ARGS, ATTEST_VERIFY_HELP, attest_verify},
+        {"explain", ATTEST_EXPLAIN_ARGS, ATTEST_EXPLAIN_HELP, attest_explain},
         {"reference",
                 "EVIDENCE --owner-key FILE --pack DIR [--state NAME] "
                 "[--expires TIME] [--binder HEX] [--change ZONEDIR | "
@@ -491,6 +332,13 @@ static const struct cli_verb verbs[] = {
                 "--pcrs: what it is bound to; by default all that is quoted "
                 "but PCR 10",
                 attest_reference},
+        {"reference add", ATTEST_ADD_ARGS, ATTEST_ADD_HELP, attest_values},
+        {"reference list", ATTEST_LIST_ARGS, ATTEST_LIST_HELP, attest_values},
+        {"reference revoke", ATTEST_REVOKE_ARGS, ATTEST_REVOKE_HELP,
+                attest_values},
+        {"rules", ATTEST_RULES_ARGS, ATTEST_RULES_HELP, attest_rules},
+        {"claims", "[NAME]", "every claim that rules can be about",
+                attest_claims},
         {"predict", ATTEST_PREDICT_ARGS, ATTEST_PREDICT_HELP, attest_predict},
         {"watch", "[--json]",
                 "tell each change of the zone's own state and of its channels, "

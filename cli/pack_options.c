@@ -8,58 +8,78 @@
 
 #define REFERENCE_BINDER "qair-reference-1"
 
-/* A text option and where it goes; -1: see take_other. */
+#define AT(member) offsetof(struct pack_options, member)
+
+enum form { TEXT, TIME, FLAG, OTHER };
+
+/* What an option is and where it goes; OTHER: see take_other. */
 static const struct {
-    enum pack_option bit;
+    unsigned bit;
     const char *name;
-    int has_arg;
-    ptrdiff_t at;
+    enum form form;
+    size_t at;
 } table[] = {
-        {PACK_OPT_PACK, "pack", 1, offsetof(struct pack_options, pack)},
-        {PACK_OPT_OWNER, "owner", 1, offsetof(struct pack_options, owner)},
-        {PACK_OPT_OWNER_KEY, "owner-key", 1,
-                offsetof(struct pack_options, owner_key)},
-        {PACK_OPT_CHALLENGE, "challenge", 1,
-                offsetof(struct pack_options, challenge)},
-        {PACK_OPT_OUTPUT, "output", 1, offsetof(struct pack_options, output)},
-        {PACK_OPT_CA, "ca", 1, offsetof(struct pack_options, ca)},
-        {PACK_OPT_STATE, "state", 1, offsetof(struct pack_options, state)},
-        {PACK_OPT_ADDRESS, "address", 1,
-                offsetof(struct pack_options, address)},
-        {PACK_OPT_CHANGE, "change", 1, offsetof(struct pack_options, change)},
-        {PACK_OPT_RECIPE, "recipe", 1, offsetof(struct pack_options, recipe)},
-        {PACK_OPT_EXPIRES, "expires", 1, -1},
-        {PACK_OPT_PCRS, "pcrs", 1, -1},
-        {PACK_OPT_BINDER, "binder", 1, -1},
-        {PACK_OPT_JSON, "json", 0, -1},
-        {PACK_OPT_HARDWARE, "hardware", 0, -1},
-        {PACK_OPT_REPLACE, "replace", 0, -1},
+        {PACK_OPT_PACK, "pack", TEXT, AT(pack)},
+        {PACK_OPT_OWNER, "owner", TEXT, AT(owner)},
+        {PACK_OPT_OWNER_KEY, "owner-key", TEXT, AT(owner_key)},
+        {PACK_OPT_CHALLENGE, "challenge", TEXT, AT(challenge)},
+        {PACK_OPT_OUTPUT, "output", TEXT, AT(output)},
+        {PACK_OPT_CA, "ca", TEXT, AT(ca)},
+        {PACK_OPT_STATE, "state", TEXT, AT(state)},
+        {PACK_OPT_ADDRESS, "address", TEXT, AT(address)},
+        {PACK_OPT_CHANGE, "change", TEXT, AT(change)},
+        {PACK_OPT_LAST, "last", TEXT, AT(last)},
+        {PACK_OPT_CLAIM, "claim", TEXT, AT(claim)},
+        {PACK_OPT_RECIPE, "recipe", TEXT, AT(recipe)},
+        {PACK_OPT_NOTE, "note", TEXT, AT(note)},
+        {PACK_OPT_PREDICT, "from-predict", TEXT, AT(predict)},
+        {PACK_OPT_EXPIRES, "expires", TIME, AT(expires)},
+        {PACK_OPT_TIME, "time", TIME, AT(time)},
+        {PACK_OPT_SINCE, "since", TIME, AT(since)},
+        {PACK_OPT_UNTIL, "until", TIME, AT(until)},
+        {PACK_OPT_JSON, "json", FLAG, AT(json)},
+        {PACK_OPT_HARDWARE, "hardware", FLAG, AT(hardware)},
+        {PACK_OPT_REPLACE, "replace", FLAG, AT(replace)},
+        {PACK_OPT_PCRS, "pcrs", OTHER, 0},
+        {PACK_OPT_BINDER, "binder", OTHER, 0},
+        {PACK_OPT_VALUE, "value", OTHER, 0},
 };
 
 static bool take_other(struct pack_options *o, unsigned bit, const char *arg)
 {
-    if (bit == PACK_OPT_EXPIRES)
-        return text_parse_time(span_str(arg), &o->expires) && o->expires;
     if (bit == PACK_OPT_PCRS)
         return text_parse_bits(span_str(arg), TCG_PCRS, &o->pcrs);
     if (bit == PACK_OPT_BINDER)
         return o->has_binder = text_parse_hex(
                        span_str(arg), o->binder, sizeof(o->binder));
-    if (bit == PACK_OPT_JSON)
-        o->json = true;
-    else if (bit == PACK_OPT_HARDWARE)
-        o->hardware = true;
-    else
-        o->replace = true;
+    if (o->n_values == ARRAY_LEN(o->value))
+        return false;
+    o->value[o->n_values++] = arg;
     return true;
 }
 
 static bool take(struct pack_options *o, size_t i, const char *arg)
 {
-    if (table[i].at < 0)
+    char *to = (char *)o + table[i].at;
+    const bool yes = true;
+    uint64_t t;
+
+    switch (table[i].form) {
+    case TEXT:
+        memcpy(to, &arg, sizeof(arg));
+        return true;
+    case TIME:
+        if (!text_parse_time(span_str(arg), &t) || t == 0)
+            return false;
+        memcpy(to, &t, sizeof(t));
+        return true;
+    case FLAG:
+        memcpy(to, &yes, sizeof(yes));
+        return true;
+    case OTHER:
         return take_other(o, table[i].bit, arg);
-    memcpy((char *)o + table[i].at, &arg, sizeof(arg));
-    return true;
+    }
+    return false;
 }
 
 static int check(struct cli *cli, int n_args, unsigned missing,
@@ -86,7 +106,7 @@ int pack_options_parse(struct cli *cli, int argc, char **argv, unsigned allowed,
     crypto_sha256(span_str(REFERENCE_BINDER), ret->binder);
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         options[i] = (struct option){
-                table[i].name, table[i].has_arg, NULL, 256 + (int)i};
+                table[i].name, table[i].form != FLAG, NULL, 256 + (int)i};
     while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
         if (c == 'o') {
             ret->output = optarg;

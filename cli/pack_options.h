@@ -22,15 +22,31 @@ enum pack_option {
     PACK_OPT_CHANGE = 1 << 13,   /* --change ZONEDIR */
     PACK_OPT_PCRS = 1 << 14,     /* --pcrs LIST */
     PACK_OPT_RECIPE = 1 << 15,   /* --recipe FILE */
+    PACK_OPT_TIME = 1 << 16,     /* --time TIME */
+    PACK_OPT_LAST = 1 << 17,     /* --last FILE */
+    PACK_OPT_CLAIM = 1 << 18,    /* --claim NAME */
+    PACK_OPT_VALUE = 1 << 19,    /* --value VALUE, as often as needed */
+    PACK_OPT_SINCE = 1 << 20,    /* --since TIME */
+    PACK_OPT_UNTIL = 1 << 21,    /* --until TIME */
+    PACK_OPT_NOTE = 1 << 22,     /* --note TEXT */
+    PACK_OPT_PREDICT = 1 << 23,  /* --from-predict FILE */
 };
+
+/* A command line holds no more; sets grow by further commands. */
+#define PACK_OPTIONS_VALUES_MAX 256
 
 struct pack_options {
     const char *pack, *owner, *owner_key, *challenge, *output, *ca, *state,
-            *address, *change, *recipe;
+            *address, *change, *recipe, *last, *claim, *note, *predict;
     uint64_t expires;   /* 0: never */
+    uint64_t time;      /* 0: now */
+    uint64_t since;     /* 0: not given */
+    uint64_t until;     /* 0: never */
     uint32_t pcrs;      /* 0: not given */
     uint8_t binder[32]; /* as given, else SHA-256("qair-reference-1") */
     bool has_binder, json, hardware, replace;
+    const char *value[PACK_OPTIONS_VALUES_MAX];
+    size_t n_values;
     const char *arg[2];
     int n_args;
 };

@@ -162,7 +162,7 @@ int pack_store_put(const char *dir, const struct crypto_key *owner,
         struct err *err)
 {
     CLEANUP(pack_free_ptr) struct pack *p = NULL;
-    char path[PACK_STORE_PATH], file[300];
+    char path[PACK_STORE_PATH], parent[PACK_STORE_PATH], file[300];
     int r = path_of(path, dir, folder, name, ".json", err);
 
     (void)snprintf(file, sizeof(file), "%s/%s.json", folder, name);
@@ -172,5 +172,9 @@ int pack_store_put(const char *dir, const struct crypto_key *owner,
         r = pack_add(p, span_str(file), bytes, err);
     if (r == 0)
         r = pack_check(p, err);
+    if (r == 0)
+        r = path_of(parent, dir, folder, "", "", err);
+    if (r == 0)
+        r = make_dir(parent, 0755, err); /* a pack from before there was one */
     return r == 0 ? buf_store(bytes, AT_FDCWD, path, 0644, err) : r;
 }

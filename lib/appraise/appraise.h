@@ -77,7 +77,7 @@ struct appraise_finding {
 
 /* What the last good evidence of a zone said; its owner keeps it. */
 struct appraise_last {
-    uint64_t time;
+    uint64_t time; /* 0: not known */
     const struct claims *claims;
 };
 

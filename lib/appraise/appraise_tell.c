@@ -51,7 +51,7 @@ struct teller {
     const struct appraisal *a;
     const struct appraise_detail *d;
     bool told[APPRAISE_CHANGES_MAX]; /* changes named beside their line */
-    char last[TEXT_TIME_SIZE];
+    char when[TEXT_TIME_SIZE + 4];   /* " of 2026-...", or nothing */
     struct buf *out;
 };
 
@@ -101,7 +101,7 @@ static void say_was(struct teller *t, const char *name)
         if (strcmp((c->is ? c->is : c->was)->name, name) != 0)
             continue;
         t->told[i] = true;
-        buf_printf(t->out, "      the last good evidence, of %s, ", t->last);
+        buf_printf(t->out, "      the last good evidence%s ", t->when);
         if (!c->was) {
             buf_append_str(t->out, "did not have ");
             say_value(&c->is->value, t->out);
@@ -219,13 +219,12 @@ static void say_changes(const struct teller *t)
         told += t->told[i];
     if (n == told) {
         buf_printf(t->out,
-                "Nothing%s changed since the last good evidence of "
-                "%s.\n",
-                told ? " else" : "", t->last);
+                "Nothing%s changed since the last good evidence%s.\n",
+                told ? " else" : "", t->when);
         return;
     }
-    buf_printf(t->out, "Changed%s since the last good evidence of %s:\n",
-            told ? " too" : "", t->last);
+    buf_printf(t->out, "Changed%s since the last good evidence%s:\n",
+            told ? " too" : "", t->when);
     for (size_t i = 0; i < n && i < APPRAISE_CHANGES_MAX; i++) {
         if (!t->told[i])
             say_change(&t->d->change[i], t->out);
@@ -255,9 +254,10 @@ void appraise_tell(const struct appraise_input *in, const struct appraisal *a,
         const struct appraise_detail *d, struct buf *ret)
 {
     struct teller t = {.in = in, .a = a, .d = d, .out = ret};
+    char time[TEXT_TIME_SIZE];
 
-    if (!in->last || !text_format_time(in->last->time, t.last))
-        (void)snprintf(t.last, sizeof(t.last), "?");
+    if (in->last && in->last->time && text_format_time(in->last->time, time))
+        (void)snprintf(t.when, sizeof(t.when), " of %s", time);
     say_state(&t);
     if (!a->accept || (d->verdict.state &&
                               d->verdict.state != &in->rules->rules->state[0]))

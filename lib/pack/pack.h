@@ -176,10 +176,9 @@ int pack_zone_sign(const struct pack_zone *z, const struct crypto_key *owner,
         struct buf *ret, struct err *err) MUST_CHECK;
 int pack_key_sign(const struct pack_key *k, const struct crypto_key *owner,
         struct buf *ret, struct err *err) MUST_CHECK;
-/* Values are ascending by their text, none twice; recipe: for people. */
-int pack_values_sign(const struct rules_set *s, struct span recipe,
-        const struct crypto_key *owner, struct buf *ret, struct err *err)
-        MUST_CHECK;
+/* Values are ascending by their text, none twice. */
+int pack_values_sign(const struct rules_set *s, const struct crypto_key *owner,
+        struct buf *ret, struct err *err) MUST_CHECK;
 int pack_rules_sign(const char *zone, struct span text, uint64_t issued,
         uint64_t expires, const struct crypto_key *owner, struct buf *ret,
         struct err *err) MUST_CHECK;

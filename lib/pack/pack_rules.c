@@ -59,8 +59,9 @@ static size_t room_of(const struct json_t *list, size_t n)
     return room;
 }
 
-static bool get_values(
-        struct statement_reader *r, struct rules_set *s, struct err *err)
+/* One block: the values, what they point into, the recipe. */
+static bool get_values(struct statement_reader *r, struct rules_set *s,
+        struct span recipe, struct err *err)
 {
     CLEANUP(buf_fini) struct buf last = BUF_INIT(PACK_VALUE_MAX);
     CLEANUP(buf_fini) struct buf now = BUF_INIT(PACK_VALUE_MAX);
@@ -73,7 +74,7 @@ static bool get_values(
     if (!statement_get_array(r, "values", &list, &n) ||
             n > RULES_SET_VALUES_MAX)
         return false;
-    value = calloc(1, n * sizeof(*value) + room_of(list, n) + 1);
+    value = calloc(1, n * sizeof(*value) + room_of(list, n) + recipe.len + 1);
     if (!value)
         return false;
     s->value = value;
@@ -86,6 +87,9 @@ static bool get_values(
         bytes += value[i].bytes.len;
         s->n = i + 1;
     }
+    if (recipe.len)
+        memcpy(bytes, recipe.ptr, recipe.len);
+    s->recipe = SPAN(bytes, recipe.len);
     return true;
 }
 
@@ -120,7 +124,7 @@ static int read_set(const struct statement *st, struct span file,
             !statement_get_time(&r, "since", &s->since) ||
             !pack_get_end(&r, "until", &s->until))
         return statement_bad(&r, "values", err);
-    if (!get_values(&r, s, &why))
+    if (!get_values(&r, s, recipe, &why))
         return why.code ? err_set(err, why.code, "values: %s", why.msg)
                         : err_set(err, ERR_SYNTAX,
                                   "values: each in its one spelling, "
@@ -160,8 +164,8 @@ static bool put_values(
     return ok;
 }
 
-int pack_values_sign(const struct rules_set *s, struct span recipe,
-        const struct crypto_key *owner, struct buf *ret, struct err *err)
+int pack_values_sign(const struct rules_set *s, const struct crypto_key *owner,
+        struct buf *ret, struct err *err)
 {
     CLEANUP(statement_json_free_ptr) struct json_t *o = statement_json_object();
     CLEANUP(buf_fini) struct buf text = BUF_INIT(PACK_VALUE_MAX);
@@ -172,7 +176,7 @@ int pack_values_sign(const struct rules_set *s, struct span recipe,
         return err_prefix(err, r, "values %s", s->name);
     if (!o || !statement_put_str(o, "claim", s->claim) ||
             !statement_put_str(o, "name", s->name) ||
-            !statement_put_text(o, "recipe", recipe) ||
+            !statement_put_text(o, "recipe", s->recipe) ||
             !statement_put_bool(o, "revoked", s->revoked) ||
             !statement_put_time(o, "since", s->since) ||
             !pack_put_end(o, "until", s->until) || !put_values(o, s, &text))

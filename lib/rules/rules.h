@@ -186,6 +186,7 @@ struct rules_set {
     uint64_t until; /* 0: no end */
     size_t n;
     const struct claim_value *value;
+    struct span recipe; /* for people: how the values came about */
 };
 struct rules_sets {
     size_t n;

@@ -216,6 +216,73 @@ ok "the new state is golden" verify changed.evidence
 refuses "the old one no longer" 1 "differs from the reference" \
     verify server.evidence
 
+# ---- rules and sets of values ----------------------------------------
+
+owner() { qair attest "${@}" --owner-key owner/owner.key --pack owner/pack; }
+explain() { qair attest explain "$1" --pack owner/pack --owner owner/pack/owner.pub "${@:2}"; }
+ok "explained without rules" explain changed.evidence
+says "in a colleague's words" "Zone server is golden (emulated)."
+ok "every claim is listed" sh -c "qair attest claims zone. | grep -q '^zone.policy '"
+refuses "a claim that there is not" 1 "no claim begins" qair attest claims no.such.claim
+policy=$(cd server && sha256sum policy.d/90-default.policy | sha256sum | cut -d' ' -f1)
+refuses "a set of a claim that there is not" 2 "did you mean zone.policy?" \
+    owner reference add policies --claim zone.polcy --value "$policy"
+refuses "a value of another type" 1 "32 bytes of it" \
+    owner reference add policies --claim zone.policy --value 00ff
+printf '%s\n' '# what the server has to show' 'state golden' \
+    'zone.files is approved' 'zone.policy in policies' 'tpm.emulated is yes' >rules.txt
+refuses "rules that name a set which is not there" 1 "there is no set 'policies'" \
+    owner rules server rules.txt
+ok "and nothing was written" sh -c "! test -e owner/pack/rules/server.json"
+ok "values are signed" owner reference add policies --claim zone.policy \
+    --value "$(printf '%064d' 1)" --note "made for the test"
+ok "and more of them" owner reference add policies --claim zone.policy --value "$policy"
+says "and how to name them" "zone.policy in policies"
+ok "rules are signed" owner rules server rules.txt
+says "as they were understood" "    zone.policy in policies"
+ok "the zone meets them" verify changed.evidence
+ok "the list has rules and sets" qair attest reference list --pack owner/pack
+says "with its values" "$policy"
+says "and rules" "    tpm.emulated is yes"
+ok "as JSON" sh -c "qair attest reference list --pack owner/pack --json 2>/dev/null | python3 -c 'import json,sys; d=json.load(sys.stdin); assert len(d[\"sets\"][0][\"values\"]) == 2 and d[\"rules\"][0][\"zone\"] == \"server\"'"
+refuses "older evidence does not" 1 "zone.policy is " explain server.evidence
+says "and the files are named" "90-default.policy differs from the reference"
+refuses "what changed since is told" 1 "the last good evidence had $policy" \
+    explain server.evidence --last changed.evidence
+ok "the explanation as JSON" sh -c "qair attest explain changed.evidence --last server.evidence --pack owner/pack --json 2>/dev/null | python3 -c 'import json,sys; d=json.load(sys.stdin); assert d[\"accept\"] and len(d[\"rules\"][\"lines\"]) == 3 and d[\"n_changes\"] > 0 and all(c[\"attested\"] for c in d[\"claims\"])'"
+cp -r owner/pack/. server/pack/
+ok "the zone takes the rules" qair -z server zone reload
+ok "and is golden by them" measured golden
+ok "the set is taken back" owner reference revoke policies
+refuses "once" 1 "revoked already" owner reference revoke policies
+refuses "and nothing is added to it" 1 "--replace" \
+    owner reference add policies --claim zone.policy --value "$policy"
+refuses "no line that names it is met" 1 "its set is revoked" explain changed.evidence
+cp -r owner/pack/. server/pack/
+ok "the zone takes that too" qair -z server zone reload
+ok "and closes its keys" measured "not approved"
+head -c 700 changed.evidence >x.evidence
+refuses "a cut file is refused, not explained" 1 "malformed" explain x.evidence
+ok "the set is made anew" owner reference add policies --claim zone.policy --value "$policy" --replace
+cat >predict.json <<PY
+{"boot_aggregate":{},"pcrs":[
+{"bank":"sha256","pcr":4,"steps":[{"digest":"00","how":"kernel"},{"digest":"01","how":"separator"}],"value":"$(printf '%064d' 4)"},
+{"bank":"sha384","pcr":4,"steps":[],"value":"$(printf '%096d' 4)"},
+{"bank":"sha1","pcr":4,"steps":[],"value":"$(printf '%040d' 4)"}],"policy_pcr":{}}
+PY
+ok "values of a prediction" owner reference add next --from-predict predict.json
+says "a set a PCR" "firmware.pcr.4 in next-pcr4"
+says "and bank" "firmware.pcr.sha384.4 in next-pcr4-sha384"
+ok "with their recipe" sh -c "qair attest reference list --pack owner/pack --json 2>/dev/null | python3 -c 'import json,sys; d=json.load(sys.stdin); assert [s[\"recipe\"] for s in d[\"sets\"] if s[\"name\"]==\"next-pcr4\"] == [\"kernel\\nseparator\"]'"
+echo "{}" >predict.json
+refuses "what is no prediction" 1 "attest predict" owner reference add next --from-predict predict.json
+printf '%s\n' 'state golden' 'zone.files is approved' >rules.txt
+ok "other rules" owner rules server rules.txt
+ok "the former ones are kept" sh -c "ls owner/pack/rules/server@*.json"
+ok "the zone meets the new ones" verify changed.evidence
+cp -r owner/pack/. server/pack/
+ok "and takes them" qair -z server zone reload
+
 # ---- somebody writes to the pack -------------------------------------
 
 cp -r owner owner.good

@@ -317,7 +317,7 @@ static void test_a_restart_is_told(void **state)
     assert_int_equal(detail.n_changes, 1);
     assert_told("  tpm.resets is 6, by TPM quote;\n"
                 "      line 2 of the rules: tpm.resets at most 5\n"
-                "      the last good evidence, of 2025-11-25T01:26:00Z, had 5\n"
+                "      the last good evidence of 2025-11-25T01:26:00Z had 5\n"
                 "  0 of 1 lines of state golden are met.\n"
                 "Nothing else changed since the last good evidence");
     assert_told("2025-11-25T01:26:00Z.\n");

@@ -58,14 +58,13 @@ static void sign_set(const char *name, const char *claim,
             .value = v,
             .revoked = revoked,
             .since = FIXTURE_NOW,
-            .until = FIXTURE_NOW + 1000};
+            .until = FIXTURE_NOW + 1000,
+            .recipe = span_str("qair attest predict\n-k v")};
 
     (void)snprintf(s.name, sizeof(s.name), "%s", name);
     (void)snprintf(s.claim, sizeof(s.claim), "%s", claim);
     buf_reset(&file);
-    assert_int_equal(pack_values_sign(&s, span_str("qair attest predict\n-k v"),
-                             server.owner, &file, NULL),
-            0);
+    assert_int_equal(pack_values_sign(&s, server.owner, &file, NULL), 0);
 }
 
 static const struct claim_value numbers[] = {
@@ -99,6 +98,7 @@ static void test_they_come_back_as_signed(void **state)
     assert_int_equal(sets.set[0].value[1].number, 10);
     assert_int_equal(sets.set[0].until, FIXTURE_NOW + 1000);
     assert_false(sets.set[0].revoked);
+    assert_true(span_eq_str(sets.set[0].recipe, "qair attest predict\n-k v"));
     assert_null(pack_rules(pack, span_str("thin"), FIXTURE_NOW));
 }
 

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* qair attest verify, explain: what evidence comes to by the owner's pack. */
+#ifndef QAIR_CLI_ATTEST_VERIFY_H
+#define QAIR_CLI_ATTEST_VERIFY_H
+
+#include "cli.h"
+
+#define ATTEST_VERIFY_ARGS                                                     \
+    "EVIDENCE --pack DIR [--owner FILE] [--binder HEX] [--time T] [--json]"
+#define ATTEST_VERIFY_HELP                                                     \
+    "appraise evidence by the pack; every difference is named"
+#define ATTEST_EXPLAIN_ARGS                                                    \
+    "EVIDENCE --pack DIR [--owner FILE] [--binder HEX] [--time T] "            \
+    "[--last EVIDENCE] [--json]"
+#define ATTEST_EXPLAIN_HELP                                                    \
+    "say why: each line of the rules, what the evidence says and where, what " \
+    "changed since --last.  --json: all claims, too"
+
+int attest_verify(struct cli *cli, int argc, char **argv);
+int attest_explain(struct cli *cli, int argc, char **argv);
+
+#endif
