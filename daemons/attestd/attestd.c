@@ -130,6 +130,31 @@ static void check_age(const struct attestd *d, const struct appraise_input *in,
             (unsigned long long)d->max_age);
 }
 
+/* What changed since the evidence that was good: it is judged again for its
+ * claims, which takes a moment and no memory between. */
+static void look_back(struct attestd *d, struct span zone,
+        struct appraise_input in, struct buf *reason)
+{
+    const struct kept_entry *e = kept_find(&d->kept, zone);
+    CLEANUP(appraise_detail_fini) struct appraise_detail was = {0}, is = {0};
+    struct appraise_last last = {.claims = &was.claims};
+    struct appraise_input then = in;
+    struct appraisal a;
+
+    if (!e || e->bytes == in.evidence.ptr)
+        return;
+    then.evidence = SPAN(e->bytes, e->len);
+    then.binder = SPAN_OF(e->binder);
+    then.previous.known = false;
+    appraise_in_full(&then, &a, &was);
+    if (!a.genuine)
+        return;
+    last.time = e->time;
+    in.last = &last;
+    appraise_in_full(&in, &a, &is);
+    appraise_explain_changes(&in, &is, reason);
+}
+
 static void judge(struct attestd *d, struct span zone, struct appraise_input in,
         struct judgement *ret)
 {
@@ -142,6 +167,8 @@ static void judge(struct attestd *d, struct span zone, struct appraise_input in,
         ret->until = pack_until(in.zone, in.reference, in.rules, d->max_age);
     appraise(&in, &ret->a);
     appraise_explain(&ret->a, &ret->reason);
+    if (ret->a.genuine && !ret->a.accept)
+        look_back(d, zone, in, &ret->reason);
     check_age(d, &in, ret);
     if (ret->reason.len > 0)
         ret->reason.len--; /* '\n' stands between findings */
@@ -180,7 +207,8 @@ static void keep(struct attestd *d, const struct appraise_input *in,
     struct span name = span_str(zone);
 
     if (j->a.accept) {
-        if (!kept_put(&d->kept, name, in->binder.ptr, in->evidence, &j->word))
+        if (!kept_put(&d->kept, name, in->binder.ptr, in->evidence, &j->word,
+                    role_now()))
             role_log(d->role, "the evidence of zone %s is not kept", zone);
     } else if (kept_find(&d->kept, name)) {
         tell(d, zone, j);

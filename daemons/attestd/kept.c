@@ -32,7 +32,7 @@ void kept_drop(struct kept *k, struct span zone)
 
 bool kept_put(struct kept *k, struct span zone,
         const uint8_t binder[static CRYPTO_SHA256_SIZE], struct span evidence,
-        const struct kept_word *word)
+        const struct kept_word *word, uint64_t time)
 {
     struct kept_entry *e;
     uint8_t *copy;
@@ -48,7 +48,8 @@ bool kept_put(struct kept *k, struct span zone,
             k->bytes + evidence.len > KEPT_BYTES_MAX)
         drop(k, &k->entry[0]);
     e = &k->entry[k->n++];
-    *e = (struct kept_entry){.bytes = copy, .len = evidence.len, .word = *word};
+    *e = (struct kept_entry){
+            .bytes = copy, .len = evidence.len, .word = *word, .time = time};
     memcpy(e->zone, zone.ptr, zone.len);
     memcpy(e->binder, binder, sizeof(e->binder));
     memcpy(copy, evidence.ptr, evidence.len);

@@ -28,6 +28,7 @@ struct kept_entry {
     uint8_t *bytes;
     size_t len;
     struct kept_word word; /* by which it was judged last */
+    uint64_t time;         /* when it came */
 };
 
 struct kept {
@@ -39,7 +40,7 @@ struct kept {
 /* Replaces what is there of the zone; false: no memory, and nothing is. */
 bool kept_put(struct kept *k, struct span zone,
         const uint8_t binder[static CRYPTO_SHA256_SIZE], struct span evidence,
-        const struct kept_word *word);
+        const struct kept_word *word, uint64_t time);
 void kept_drop(struct kept *k, struct span zone);
 /* NULL: none. */
 struct kept_entry *kept_find(struct kept *k, struct span zone);

@@ -145,6 +145,9 @@ void appraise_detail_fini(struct appraise_detail *d);
 void appraise_format(const struct appraise_finding *f, char *ret, size_t cap);
 /* All findings, a line each, appended. */
 void appraise_explain(const struct appraisal *a, struct buf *ret);
+/* "since 2026-11-25T10:04:00Z: tpm.resets: 5 -> 6", a line a change. */
+void appraise_explain_changes(const struct appraise_input *in,
+        const struct appraise_detail *d, struct buf *ret);
 /*
  * What a colleague would answer: the state, each line of the rules that is not
  * met with what the evidence says and where, what changed since the last good

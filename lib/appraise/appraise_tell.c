@@ -193,9 +193,10 @@ static void say_notes(const struct teller *t)
                 t->d->note[i].part, t->d->note[i].text);
 }
 
+/* "tpm.resets: 5 -> 6" */
 static void say_change(const struct claims_change *c, struct buf *out)
 {
-    buf_printf(out, "  %s: ", (c->is ? c->is : c->was)->name);
+    buf_printf(out, "%s: ", (c->is ? c->is : c->was)->name);
     if (!c->was)
         buf_append_str(out, "new, ");
     else
@@ -207,6 +208,26 @@ static void say_change(const struct claims_change *c, struct buf *out)
     if (c->is && !c->is->attested)
         buf_append_str(out, " (not proved)");
     buf_append_u8(out, '\n');
+}
+
+void appraise_explain_changes(const struct appraise_input *in,
+        const struct appraise_detail *d, struct buf *ret)
+{
+    char since[TEXT_TIME_SIZE];
+
+    if (!in->last)
+        return;
+    if (!text_format_time(in->last->time, since))
+        since[0] = '\0';
+    if (d->n_changes == 0)
+        buf_printf(ret, "nothing changed since %s\n", since);
+    for (size_t i = 0; i < d->n_changes && i < APPRAISE_CHANGES_MAX; i++) {
+        buf_printf(ret, "since %s: ", since);
+        say_change(&d->change[i], ret);
+    }
+    if (d->n_changes > APPRAISE_CHANGES_MAX)
+        buf_printf(ret, "since %s: and %zu more\n", since,
+                d->n_changes - APPRAISE_CHANGES_MAX);
 }
 
 static void say_changes(const struct teller *t)
@@ -226,8 +247,10 @@ static void say_changes(const struct teller *t)
     buf_printf(t->out, "Changed%s since the last good evidence%s:\n",
             told ? " too" : "", t->when);
     for (size_t i = 0; i < n && i < APPRAISE_CHANGES_MAX; i++) {
-        if (!t->told[i])
-            say_change(&t->d->change[i], t->out);
+        if (t->told[i])
+            continue;
+        buf_append_str(t->out, "  ");
+        say_change(&t->d->change[i], t->out);
     }
     if (n > APPRAISE_CHANGES_MAX)
         buf_printf(t->out, "  and %zu more\n", n - APPRAISE_CHANGES_MAX);

@@ -279,6 +279,21 @@ static void test_newer_evidence_speaks_for_the_zone(void **state)
     hears(w, "server", "zone.conf differs");
 }
 
+static void test_what_changed_since_is_told(void **state)
+{
+    struct world *w = *state;
+
+    assert_true(ask(w, "server", "golden (emulated)", NULL));
+    w->server.machine.clock.resets++;
+    machine_boot(&w->server.machine);
+    machine_measure(&w->server.machine, "conf", "zone.conf", "name = other\n");
+    machine_close(&w->server.machine);
+    assert_false(ask(w, "server", "not approved", ": tpm.resets: 5 -> 6\n"));
+    hears(w, "server", ": zone.files: approved -> changed");
+    /* nothing good is known any more */
+    assert_false(ask(w, "server", "not approved", "zone.conf differs"));
+}
+
 /* A forger who cannot sign takes no channel down. */
 static void test_forged_evidence_speaks_for_nobody(void **state)
 {
@@ -469,7 +484,8 @@ static void test_kept_evidence_is_bounded(void **state)
     assert_non_null(bytes);
     for (int i = 0; i < LIMIT_ZONES_MAX + 10; i++) {
         (void)snprintf(name, sizeof(name), "z%d", i);
-        assert_true(kept_put(&k, span_str(name), binder, SPAN("x", 1), &one));
+        assert_true(
+                kept_put(&k, span_str(name), binder, SPAN("x", 1), &one, 7));
     }
     assert_int_equal(k.n, LIMIT_ZONES_MAX);
     assert_int_equal(k.bytes, LIMIT_ZONES_MAX);
@@ -477,16 +493,17 @@ static void test_kept_evidence_is_bounded(void **state)
     assert_non_null(kept_find(&k, span_str("z10")));
     for (int i = 0; i < 6; i++) {
         (void)snprintf(name, sizeof(name), "large%d", i);
-        assert_true(
-                kept_put(&k, span_str(name), binder, SPAN(bytes, large), &one));
+        assert_true(kept_put(
+                &k, span_str(name), binder, SPAN(bytes, large), &one, 7));
         assert_true(k.bytes <= KEPT_BYTES_MAX);
     }
     assert_int_equal(k.n, 4);
     /* The newest of a zone replaces the former, and is the last to go. */
-    assert_true(kept_put(&k, span_str("large2"), binder, SPAN("y", 1), &two));
+    assert_true(
+            kept_put(&k, span_str("large2"), binder, SPAN("y", 1), &two, 7));
     assert_int_equal(k.n, 4);
     assert_int_equal(kept_find(&k, span_str("large2"))->word.rules, 2);
-    assert_false(kept_put(&k, span_str("none"), binder, SPAN_EMPTY, &one));
+    assert_false(kept_put(&k, span_str("none"), binder, SPAN_EMPTY, &one, 7));
     assert_null(kept_find(&k, span_str("none")));
     kept_drop(&k, span_str("large3"));
     kept_drop(&k, span_str("nobody"));
@@ -535,6 +552,7 @@ int main(int argc, char **argv)
             T(test_revoked_while_running),
             T(test_nothing_is_kept_of_what_was_refused),
             T(test_newer_evidence_speaks_for_the_zone),
+            T(test_what_changed_since_is_told),
             T(test_forged_evidence_speaks_for_nobody),
             T(test_a_reference_comes_into_force_by_itself),
             T(test_an_old_reference_is_not_believed),
