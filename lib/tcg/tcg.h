@@ -379,6 +379,73 @@ int tcg_file_pcrs(struct span bytes, const struct tcg_selection *s,
 
 /* ---- policies (Part 3, 23) ------------------------------------------- */
 
+/*
+ * A policy as a TPM builds it, assertion by assertion; digest is what an
+ * object with that authPolicy asks for.  Each function extends p as the
+ * command of its name does in a trial session, in p's hash.
+ */
+struct tcg_policy {
+    enum crypto_hash hash;
+    uint8_t digest[CRYPTO_HASH_MAX];
+};
+/* TPM_EO (Part 2, 6.8). */
+enum tcg_compare {
+    TCG_EQ = 0,
+    TCG_NEQ = 1,
+    TCG_SIGNED_GT = 2,
+    TCG_UNSIGNED_GT = 3,
+    TCG_SIGNED_LT = 4,
+    TCG_UNSIGNED_LT = 5,
+    TCG_SIGNED_GE = 6,
+    TCG_UNSIGNED_GE = 7,
+    TCG_SIGNED_LE = 8,
+    TCG_UNSIGNED_LE = 9,
+    TCG_BITSET = 10,
+    TCG_BITCLEAR = 11,
+};
+#define TCG_CC_UNSEAL 0x15e
+/* Name of the endorsement hierarchy, and the policy of standard EKs:
+ * PolicySecret with it (TCG EK Credential Profile, B.3). */
+#define TCG_RH_ENDORSEMENT 0x4000000b
+
+/* ERR_UNSUPPORTED for a hash that no TPM has a session of. */
+int tcg_policy_start(struct tcg_policy *p, enum crypto_hash hash) MUST_CHECK;
+/* values in the order of s; the digest over them is made in p's hash. */
+int tcg_policy_add_pcr(struct tcg_policy *p, const struct tcg_selection *s,
+        const struct tcg_values *values) MUST_CHECK;
+/* Forgets what was there: the signer's approval stands in its place. */
+void tcg_policy_add_authorize(
+        struct tcg_policy *p, struct span signer_name, struct span ref);
+void tcg_policy_add_signed(
+        struct tcg_policy *p, struct span signer_name, struct span ref);
+/* name: of an object, or the four bytes of a hierarchy's handle. */
+void tcg_policy_add_secret(
+        struct tcg_policy *p, struct span name, struct span ref);
+void tcg_policy_add_nv(struct tcg_policy *p, struct span nv_name,
+        struct span operand, uint16_t offset, enum tcg_compare op);
+/* As tcg_policy_add_authorize: the index holds the policy. */
+void tcg_policy_add_authorize_nv(struct tcg_policy *p, struct span nv_name);
+void tcg_policy_add_nv_written(struct tcg_policy *p, bool written);
+/* Forgets what was there, which must be one of the branches: 2 to 8 digests
+ * of p's hash, else ERR_LIMIT. */
+int tcg_policy_add_or(
+        struct tcg_policy *p, const struct span *branches, size_t n) MUST_CHECK;
+/* PolicyAuthValue and PolicyPassword are the same assertion. */
+void tcg_policy_add_auth_value(struct tcg_policy *p);
+void tcg_policy_add_command(struct tcg_policy *p, uint32_t command);
+void tcg_policy_add_counter_timer(struct tcg_policy *p, struct span operand,
+        uint16_t offset, enum tcg_compare op);
+void tcg_policy_add_locality(struct tcg_policy *p, uint8_t localities);
+void tcg_policy_add_physical_presence(struct tcg_policy *p);
+/* Digests of p's hash: of a command's parameters, of the names in it, of a
+ * template. */
+void tcg_policy_add_cp_hash(struct tcg_policy *p, struct span digest);
+void tcg_policy_add_name_hash(struct tcg_policy *p, struct span digest);
+void tcg_policy_add_template(struct tcg_policy *p, struct span digest);
+/* object: empty when its name is not part of the policy. */
+void tcg_policy_add_duplication(
+        struct tcg_policy *p, struct span object, struct span new_parent);
+
 /* PolicyPCR from the empty policy: the digest that approves a state. */
 int tcg_policy_pcr(const struct tcg_selection *s,
         const uint8_t pcr_digest[static CRYPTO_SHA256_SIZE],
@@ -416,6 +483,12 @@ struct tcg_credential {
 int tcg_credential_make(const struct tcg_public *ek,
         const struct tcg_name *ak_name, struct span secret, struct span seed,
         struct tcg_credential *ret, struct err *err) MUST_CHECK;
+/* KDFa (Part 1, 11.4.10.2) with an empty contextV, at most one hash of it:
+ * whole bytes into ret.  ERR_LIMIT when it is more, or context is longer than
+ * a Name. */
+int tcg_credential_kdfa(enum crypto_hash hash, struct span key,
+        const char *label, struct span context, uint32_t bits, uint8_t *ret)
+        MUST_CHECK;
 /* The part behind the seed, for known-answer tests. */
 int tcg_credential_wrap(const struct tcg_public *ek,
         const struct tcg_name *ak_name, struct span secret, struct span seed,

@@ -4,12 +4,8 @@
 
 #define LABEL "IDENTITY"
 
-/*
- * KDFa (Part 1, 11.4.10.2) with an empty contextV, for at most one hash of
- * output: that is all that credentials need.
- */
-static void kdfa(enum crypto_hash hash, struct span key, const char *label,
-        struct span context, uint32_t bits, uint8_t *ret)
+int tcg_credential_kdfa(enum crypto_hash hash, struct span key,
+        const char *label, struct span context, uint32_t bits, uint8_t *ret)
 {
     uint8_t buf[4 + 16 + TCG_NAME_MAX + 4];
     uint8_t mac[CRYPTO_HASH_MAX];
@@ -20,12 +16,20 @@ static void kdfa(enum crypto_hash hash, struct span key, const char *label,
     wire_put_bytes(&w, (const uint8_t *)label, strlen(label) + 1);
     wire_put_bytes(&w, context.ptr, context.len);
     wire_put_u32be(&w, bits);
-    /* Names are bounded by TCG_NAME_MAX and labels are ours. */
-    if (!wire_finish(&w, &msg) || bits / 8 > crypto_hash_size(hash))
-        __builtin_trap();
+    if (!wire_finish(&w, &msg) || bits % 8 || bits / 8 > crypto_hash_size(hash))
+        return ERR_LIMIT;
     crypto_hmac(hash, key, msg, mac);
     memcpy(ret, mac, bits / 8);
     secret_wipe(mac, sizeof(mac));
+    return 0;
+}
+
+/* Names are bounded by TCG_NAME_MAX and labels are ours. */
+static void kdfa(enum crypto_hash hash, struct span key, const char *label,
+        struct span context, uint32_t bits, uint8_t *ret)
+{
+    if (tcg_credential_kdfa(hash, key, label, context, bits, ret) != 0)
+        __builtin_trap();
 }
 
 /* KDFe (Part 1, 11.4.10.3) for one hash of output. */

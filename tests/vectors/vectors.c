@@ -29,6 +29,7 @@ static const struct vectors_kind *const kinds[] = {
         vectors_snp,
         vectors_snp_launch,
         vectors_uki,
+        vectors_policy,
         vectors_quote,
         vectors_spdm,
 };

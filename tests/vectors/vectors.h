@@ -50,6 +50,7 @@ extern const struct vectors_kind vectors_snp[];
 extern const struct vectors_kind vectors_spdm[];
 extern const struct vectors_kind vectors_snp_launch[];
 extern const struct vectors_kind vectors_uki[];
+extern const struct vectors_kind vectors_policy[];
 extern const struct vectors_kind vectors_quote[];
 
 /* ---- for judges ------------------------------------------------------ */
