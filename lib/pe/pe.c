@@ -347,10 +347,10 @@ int pe_cert_next(
     uint32_t len;
     uint16_t revision;
 
+    if (*at_ == pe->certs.len)
+        return 0;
     if (!at(pe->certs, *at_, &r))
         return err_set(err, ERR_SYNTAX, "no certificate at %zu", *at_);
-    if (r.left == 0)
-        return 0;
     if (!wire_get_u32le(&r, &len) || len < 8 ||
             !wire_get_sub(&r, len - 4, &body) ||
             !get_zeroes(&r, (CERT_ALIGN - len % CERT_ALIGN) % CERT_ALIGN) ||

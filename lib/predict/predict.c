@@ -37,6 +37,7 @@ static bool has_bank(const struct predict *p, size_t i)
 }
 
 /* Room for one more, zeroed, with its line; it is taken by take_event. */
+PRINTF_LIKE(3, 0)
 static int next_event(struct predict *p, unsigned pcr, const char *fmt,
         va_list ap, struct predict_event **ret, struct err *err)
 {

@@ -40,7 +40,8 @@ static void put(struct bytes *b, struct span s)
 {
     if (s.len > BYTES_MAX - b->len)
         abort();
-    memcpy(b->ptr + b->len, s.ptr, s.len);
+    if (s.len)
+        memcpy(b->ptr + b->len, s.ptr, s.len);
     b->len += s.len;
 }
 

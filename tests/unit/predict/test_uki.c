@@ -320,10 +320,11 @@ static void test_ambiguous_command_lines_are_refused(void **state)
 
 static void test_odd_phases_are_refused(void **state)
 {
+    static const char long_one[] =
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+            "aaaaaaaaaaaaaaaaaaa";
     static const char *const bad[] = {"a:", ":a", "a::b", "A", "a b", "a\n",
-            "a:b:c:d:e:f:g:h:i:j:k:l:m:n:o:p:q",
-            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-            "a"};
+            "a:b:c:d:e:f:g:h:i:j:k:l:m:n:o:p:q", long_one};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
