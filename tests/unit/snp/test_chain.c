@@ -254,6 +254,26 @@ static void certificates_out_of_profile_are_refused(void **state)
     }
 }
 
+/* RFC 5280, 4.1.1.2: the algorithm inside of what is signed is the same. */
+static void two_algorithms_in_one_certificate_are_refused(void **state)
+{
+    static const uint8_t salt[] = {0xa2, 0x03, 0x02, 0x01, 0x30};
+    struct snp_fixture_cert c = snp_fixture_vcek();
+    struct span der = snp_fixture_make(&c);
+    TRUST *t = snp_fixture_trust();
+    struct snp_vek *v = NULL;
+    uint8_t b[SNP_CERT_MAX], *at;
+
+    (void)state;
+    memcpy(b, der.ptr, der.len);
+    at = memmem(b, der.len, salt, sizeof(salt)); /* the inner one is first */
+    assert_non_null(at);
+    at[4] = 0x20;
+    assert_int_equal(
+            snp_vek_new(t, SPAN(b, der.len), NULL, 0, &v, NULL), ERR_SYNTAX);
+    assert_null(v);
+}
+
 static void a_vcek_without_hwid_vouches_for_no_chip(void **state)
 {
     struct snp_fixture_cert c = snp_fixture_vcek();
@@ -533,6 +553,7 @@ int main(void)
             cmocka_unit_test(certificates_with_the_report_are_never_roots),
             cmocka_unit_test(a_vek_signs_no_vek),
             cmocka_unit_test(certificates_out_of_profile_are_refused),
+            cmocka_unit_test(two_algorithms_in_one_certificate_are_refused),
             cmocka_unit_test(a_vcek_without_hwid_vouches_for_no_chip),
             cmocka_unit_test(a_root_vouches_for_its_product_alone),
             cmocka_unit_test(trust_takes_cas_of_the_profile_alone),

@@ -365,6 +365,8 @@ static void launches_that_cannot_be_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         usual_firmware(&f);
         l = usual_launch(&f);
+        if (i < 4) /* it is the section that is wrong, nothing else */
+            l.kernel = NULL;
         sections(&f, bad[i].s, bad[i].n);
         no_digest(&l, bad[i].what);
     }
@@ -443,6 +445,12 @@ static void svsm_is_measured_below_ovmf(void **state)
     s.bytes[0] ^= 1;
     digest(&l, b);
     assert_memory_not_equal(a, b, SNP_DIGEST);
+    begin(&s);
+    entry_u32(&s, g_metadata, METADATA);
+    entry_u32(&s, g_svsm, OVMF_SIZE);
+    finish(&s);
+    sections(&s, caa, ARRAY_LEN(caa));
+    no_digest(&l, "a start behind its end");
     l.vmm = SNP_VMM_EC2;
     no_digest(&l, "another monitor");
     l.vmm = SNP_VMM_QEMU;
@@ -624,15 +632,16 @@ static void a_launch_mac_is_hmac_over_all_of_it(void **state)
 #define CA_HEAD 64
 
 /* An ARK or ASK in AMD's older format. */
-static struct span make_ca(uint8_t *b, enum snp_legacy_usage usage,
-        enum snp_fixture_key key, enum snp_fixture_key signer)
+static struct span make_ca_of(uint8_t *b, enum snp_legacy_usage usage,
+        enum snp_fixture_key key, enum snp_fixture_key signer,
+        uint8_t signer_id)
 {
     size_t size = key == SNP_FIXTURE_SMALL ? 256 : 512, n;
 
     memset(b, 0, CA_HEAD + 3 * 512);
     put(b, 1, 4);
     memset(b + 4, usage == SNP_LEGACY_ARK ? 0xaa : 0xbb, 16);
-    memset(b + 20, 0xaa, 16);
+    memset(b + 20, signer_id, 16);
     put(b + 36, usage, 4);
     put(b + 56, size * 8, 4);
     put(b + 60, size * 8, 4);
@@ -641,6 +650,12 @@ static struct span make_ca(uint8_t *b, enum snp_legacy_usage usage,
     n = snp_fixture_pss(
             SPAN(b, CA_HEAD + 2 * size), signer, b + CA_HEAD + 2 * size);
     return SPAN(b, CA_HEAD + 2 * size + n);
+}
+
+static struct span make_ca(uint8_t *b, enum snp_legacy_usage usage,
+        enum snp_fixture_key key, enum snp_fixture_key signer)
+{
+    return make_ca_of(b, usage, key, signer, 0xaa);
 }
 
 /* A platform certificate with one signature. */
@@ -709,6 +724,19 @@ static void amds_older_cas_chain(void **state)
     ask_b[20] ^= 1; /* another signer's id: it is signed, and compared first */
     assert_int_equal(snp_legacy_ca_signed(&ask, &ark, NULL), ERR_MISMATCH);
     ask_b[20] ^= 1;
+    /* The ARK's signature over another signer's name; an ASK's over its own. */
+    assert_int_equal(
+            snp_legacy_ca_parse(make_ca_of(evil_b, SNP_LEGACY_ASK,
+                                        SNP_FIXTURE_AMD, SNP_FIXTURE_AMD, 0xcc),
+                    &evil, NULL),
+            0);
+    assert_int_equal(snp_legacy_ca_signed(&evil, &ark, NULL), ERR_MISMATCH);
+    assert_int_equal(
+            snp_legacy_ca_parse(make_ca_of(evil_b, SNP_LEGACY_ASK,
+                                        SNP_FIXTURE_AMD, SNP_FIXTURE_AMD, 0xbb),
+                    &evil, NULL),
+            0);
+    assert_int_equal(snp_legacy_ca_signed(&evil, &evil, NULL), ERR_MISMATCH);
     make_legacy(cek_b, SNP_LEGACY_CEK, SNP_FIXTURE_VEK, SNP_LEGACY_ASK, 0x101,
             SNP_FIXTURE_AMD);
     assert_int_equal(snp_legacy_parse(SPAN_OF(cek_b), &cek, NULL), 0);

@@ -502,6 +502,24 @@ static void provisional_firmware_and_mitigations_by_report(void **state)
     expect("one mitigation", &v, R(MITIGATION));
 }
 
+static void both_firmwares_have_the_floor(void **state)
+{
+    static const uint16_t builds[] = {0x1e8, 0x1ec}; /* current, committed */
+    struct snp_policy p = snp_policy_strict();
+    uint8_t b[SNP_REPORT_SIZE];
+    struct snp_verdict v;
+
+    (void)state;
+    p.min_fw = (struct snp_firmware){1, 55, 31};
+    for (size_t i = 0; i < 2; i++) {
+        snp_fixture_report(b);
+        b[builds[i]] = 30;
+        snp_fixture_sign(b, SNP_FIXTURE_VEK);
+        snp_verify(SPAN_OF(b), vcek, SNP_FIXTURE_AT, &p, &v);
+        expect("one firmware", &v, R(FIRMWARE));
+    }
+}
+
 static void every_reason_has_a_word_of_its_own(void **state)
 {
     (void)state;
@@ -535,6 +553,7 @@ int main(void)
             cmocka_unit_test(each_of_the_four_tcbs_has_its_floor),
             cmocka_unit_test(each_wish_of_a_policy_is_looked_at),
             cmocka_unit_test(provisional_firmware_and_mitigations_by_report),
+            cmocka_unit_test(both_firmwares_have_the_floor),
             cmocka_unit_test(every_reason_has_a_word_of_its_own),
     };
 
