@@ -5,6 +5,7 @@
 #include "attest_load.h"
 #include "attest_predict.h"
 #include "attest_rules.h"
+#include "attest_snp.h"
 #include "attest_values.h"
 #include "attest_verify.h"
 #include "attest_watch.h"
@@ -340,6 +341,8 @@ static const struct cli_verb verbs[] = {
         {"claims", "[NAME]", "every claim that rules can be about",
                 attest_claims},
         {"predict", ATTEST_PREDICT_ARGS, ATTEST_PREDICT_HELP, attest_predict},
+        {"snp", ATTEST_SNP_ARGS, ATTEST_SNP_HELP, attest_snp},
+        {"launch", ATTEST_LAUNCH_ARGS, ATTEST_LAUNCH_HELP, attest_launch},
         {"watch", "[--json]",
                 "tell each change of the zone's own state and of its channels, "
                 "until it is interrupted",

@@ -223,6 +223,10 @@ void snp_trust_free_ptr(struct snp_trust **t);
  */
 int snp_trust_add(struct snp_trust *t, struct span bytes, struct err *err)
         MUST_CHECK;
+/* Of bytes that nobody vouches for, AMD's ARKs become roots when t knows their
+ * digests; whatever else is among them is left out. */
+int snp_trust_add_known(struct snp_trust *t, struct span bytes, struct err *err)
+        MUST_CHECK;
 /*
  * A CRL (DER or PEM) that a root of t, already added, signed.  Of one issuer
  * the newest counts (thisUpdate); an older one is refused.

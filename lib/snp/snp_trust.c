@@ -205,6 +205,20 @@ int snp_trust_add(struct snp_trust *t, struct span bytes, struct err *err)
     return n ? 0 : err_set(err, ERR_SYNTAX, "no certificate");
 }
 
+int snp_trust_add_known(struct snp_trust *t, struct span bytes, struct err *err)
+{
+    uint8_t buf[SNP_CERT_MAX];
+    struct span der = SPAN_EMPTY;
+    int rc = 0;
+
+    while (rc == 0 && snp_trust_next_der(&bytes, "CERTIFICATE", buf,
+                              sizeof(buf), &der, NULL) == 0) {
+        if (t->amd && snp_trust_is_amd(der))
+            rc = trust_add_one(t, der, err);
+    }
+    return rc;
+}
+
 static int trust_take_crl(struct snp_trust *t, struct span der, struct err *err)
 {
     uint8_t *own = malloc(der.len ? der.len : 1);
