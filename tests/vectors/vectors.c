@@ -21,6 +21,7 @@
 #define JUDGE_SECONDS 120
 
 static const struct vectors_kind *const kinds[] = {
+        vectors_bundle,
         vectors_ekcert,
         vectors_eventlog,
         vectors_rats,

@@ -41,6 +41,7 @@ struct vectors_kind {
 };
 
 /* Each judge's table, ended by a row without a name. */
+extern const struct vectors_kind vectors_bundle[];
 extern const struct vectors_kind vectors_ekcert[];
 extern const struct vectors_kind vectors_eventlog[];
 extern const struct vectors_kind vectors_rats[];
