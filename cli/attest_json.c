@@ -36,6 +36,7 @@ static bool put_verdict(
            statement_put_str(o, "state", a->state) &&
            statement_put_hex(o, "evidence", SPAN_OF(a->evidence)) &&
            statement_put_u64(o, "more_findings", a->n_more) &&
+           statement_put_bool(o, "no_firmware_log", a->logless) &&
            put_findings(o, a);
 }
 

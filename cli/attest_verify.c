@@ -67,11 +67,16 @@ static int take_evidence(struct judging *j, struct err *err)
 
 static void verdict_text(const struct judging *j, const struct appraisal *a)
 {
+    char log[APPRAISE_LOG_MAX];
+
     (void)printf("zone     %s\nstate    %s\n", j->in.zone->name, a->state);
     (void)printf("machine  %s\n",
             !a->genuine        ? "not proved"
             : j->o->has_binder ? "proved, for the binder that was given"
                                : "proved, at an unknown time (no --binder)");
+    appraise_format_log(a, log);
+    if (*log)
+        (void)printf("firmware %s\n", log);
     attest_print_findings(a);
 }
 

@@ -225,8 +225,8 @@ static int check_genuine(const struct appraise_input *in, struct err *err)
 
 static int write_reference(const struct pack_options *o,
         const struct crypto_key *owner, const struct pack *p,
-        const struct pack_zone *z, const struct evidence *e, uint64_t now,
-        struct err *err)
+        const struct pack_zone *z, const struct evidence *e, uint32_t computed,
+        uint64_t now, struct err *err)
 {
     CLEANUP(pack_reference_fini) struct pack_reference f = {0};
     CLEANUP(buf_fini) struct buf file = BUF_INIT(LIMIT_LOG_ENTRY_MAX);
@@ -239,6 +239,7 @@ static int write_reference(const struct pack_options *o,
     r = pack_reference_from(e, z->name, o->state, issued, o->expires, &f, err);
     if (r == 0 && o->pcrs)
         r = pack_reference_select(&f, e, o->pcrs, err);
+    f.computed = computed & f.selection.bank[0].pcrs;
     if (r == 0)
         r = pack_reference_sign(&f, owner, &file, err);
     if (r == 0)
@@ -290,7 +291,8 @@ static int reference(const struct pack_options *o, struct err *err)
     if (r == 0)
         print_predicted(&change);
     if (r == 0)
-        r = write_reference(o, owner, p, in.zone, &l.e, in.time, err);
+        r = write_reference(
+                o, owner, p, in.zone, &l.e, change.pcrs, in.time, err);
     if (r == 0)
         (void)printf("approved as '%s'\n", o->state);
     return r;

@@ -13,11 +13,6 @@
  */
 #define QUOTE_TRIES 16
 
-/* PCRs that each log explains; without one of them quoted it proves nothing. */
-#define PCRS_FIRMWARE 0x00bbffu /* 0-9, 11-13, 15 */
-#define PCRS_RUNNING  0x000400u /* 10 */
-#define PCRS_LAUNCH   0x7e0000u /* 17-22 */
-
 static int quote(struct keyd *k, const uint8_t binder[static TPM_DIGEST],
         struct buf *ret_attest, struct buf *ret_sig,
         uint8_t value[static TPM_PCRS][TPM_DIGEST], struct tcg_values *ret,
@@ -93,7 +88,7 @@ int keyd_state_evidence(struct keyd *k,
     int r;
 
     r = quote(k, binder, &attest, &sig, value, &e.values, err);
-    if (r == 0 && (k->conf->pcrs & PCRS_RUNNING))
+    if (r == 0 && (k->conf->pcrs & CONF_PCRS_RUNNING))
         r = read_measured(k, &measured, err);
     if (r != 0)
         return r;
@@ -101,9 +96,9 @@ int keyd_state_evidence(struct keyd *k,
     e.signature = buf_span(&sig);
     e.ak = tpm_blob_public(&k->ring.ak->file.blob);
     take_file(k, "events", "events", &e.log);
-    if (k->conf->pcrs & PCRS_FIRMWARE)
+    if (k->conf->pcrs & CONF_PCRS_FIRMWARE)
         take_file(k, "machine", "firmware", &e.part[EVIDENCE_FIRMWARE]);
-    if (k->conf->pcrs & PCRS_LAUNCH)
+    if (k->conf->pcrs & CONF_PCRS_LAUNCH)
         take_file(k, "machine", "launch", &e.part[EVIDENCE_DRTM]);
     e.part[EVIDENCE_IMA] = buf_span(&measured);
     return evidence_format(&e, ret, err);

@@ -19,15 +19,16 @@
 
 /*
  * Path of a file: as zone.conf names it, which must then be there; else where
- * the kernel has it for this TPM; empty for a software TPM.
+ * the kernel has it for this TPM; empty for a software TPM, and when no PCR is
+ * quoted that it explains.
  */
 struct place {
     char path[CONF_PATH_MAX];
     bool must;
 };
 
-static struct place place_of(
-        const struct qaird *q, const char *named, const char *usual)
+static struct place place_of(const struct qaird *q, const char *named,
+        const char *usual, uint32_t pcrs)
 {
     const char *tpm = q->conf->tpm_path;
     size_t digits = strlen(tpm);
@@ -38,7 +39,7 @@ static struct place place_of(
         (void)snprintf(p.path, sizeof(p.path), "%s", named);
         return p;
     }
-    if (q->conf->tpm == CONF_TPM_SWTPM)
+    if (q->conf->tpm == CONF_TPM_SWTPM || !(q->conf->pcrs & pcrs))
         return p;
     while (digits > 0 && tpm[digits - 1] >= '0' && tpm[digits - 1] <= '9')
         digits--;
@@ -70,8 +71,8 @@ static int load(struct qaird *q, const char *what, const struct place *p,
 
 static int open_measured(struct qaird *q, struct err *err)
 {
-    struct place p = place_of(
-            q, q->conf->measured_files, "ima/binary_runtime_measurements");
+    struct place p = place_of(q, q->conf->measured_files,
+            "ima/binary_runtime_measurements", CONF_PCRS_RUNNING);
 
     if (!*p.path)
         return 0;
@@ -89,11 +90,12 @@ int qaird_machine_load(struct qaird *q, struct err *err)
 {
     const struct {
         const char *name, *what, *named, *usual;
+        uint32_t pcrs;
     } files[] = {
             {"firmware", "firmware log", q->conf->firmware_log,
-                    "tpm%/binary_bios_measurements"},
+                    "tpm%/binary_bios_measurements", CONF_PCRS_FIRMWARE},
             {"launch", "log of a dynamic launch", q->conf->launch_log,
-                    "slaunch/eventlog"},
+                    "slaunch/eventlog", CONF_PCRS_LAUNCH},
     };
     CLEANUP(buf_fini) struct buf out = BUF_INIT(LIMIT_BUNDLE_MAX);
     struct bundle_writer w = {.out = &out};
@@ -101,7 +103,8 @@ int qaird_machine_load(struct qaird *q, struct err *err)
 
     for (size_t i = 0; i < ARRAY_LEN(files) && rc == 0; i++) {
         CLEANUP(buf_fini) struct buf b = BUF_INIT(LIMIT_EVIDENCE_MAX + 1);
-        struct place p = place_of(q, files[i].named, files[i].usual);
+        struct place p =
+                place_of(q, files[i].named, files[i].usual, files[i].pcrs);
 
         rc = load(q, files[i].what, &p, &b, err);
         if (rc == 0 && b.len > 0)

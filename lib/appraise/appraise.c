@@ -9,6 +9,8 @@
  * proves freshness, the clock that the TPM's state was not put back.
  */
 #define CLOCK_SLACK_MS 10000
+/* What firmware and loaders measure into: 0-9, 11-13, 15. */
+#define FIRMWARE_PCRS 0x00bbffu
 
 static const char *const reason_names[APPRAISE_REASON_COUNT] = {
         [APPRAISE_MALFORMED] = "malformed evidence",
@@ -256,6 +258,30 @@ static bool check_replay(struct appraise_work *w)
     return true;
 }
 
+/* A loader that hands no log over: dom0 of Xen, a kernel behind GRUB. */
+static void look_for_log(struct appraise_work *w)
+{
+    const struct pack_reference *ref = w->in->reference;
+    struct span value;
+    uint32_t pcrs = 0;
+
+    for (unsigned p = 0; p < TCG_PCRS; p++) {
+        if ((FIRMWARE_PCRS >> p & 1) &&
+                tcg_value(&w->e.quote.selection, &w->e.values, TCG_ALG_SHA256,
+                        p, &value))
+            pcrs |= 1u << p;
+    }
+    w->out->logless = pcrs != 0 && w->e.part[EVIDENCE_FIRMWARE].len == 0;
+    if (!w->out->logless || !ref)
+        return;
+    for (size_t i = 0; i < ref->selection.n; i++) {
+        if (ref->selection.bank[i].alg == TCG_ALG_SHA256)
+            pcrs &= ref->selection.bank[i].pcrs;
+    }
+    w->out->computed = pcrs & ref->computed;
+    w->out->recorded = pcrs & ~ref->computed;
+}
+
 /* In this order; the first that fails ends it. */
 static bool (*const checks[])(struct appraise_work *w) = {
         check_zone,
@@ -325,6 +351,8 @@ void appraise_in_full(const struct appraise_input *in, struct appraisal *ret,
     while (passed < ARRAY_LEN(checks) && checks[passed](&w))
         passed++;
     ret->genuine = passed == ARRAY_LEN(checks);
+    if (ret->genuine)
+        look_for_log(&w);
     if (ret->genuine)
         judge(&w);
     evidence_events_fini(&w.events);

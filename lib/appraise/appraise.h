@@ -104,6 +104,13 @@ struct appraisal {
     char state[APPRAISE_STATE_MAX]; /* "golden (emulated)", "not approved" */
     uint8_t evidence[CRYPTO_SHA256_SIZE]; /* of the evidence bytes */
     struct tcg_clock clock;               /* valid when genuine */
+    /*
+     * Evidence quotes what firmware and loaders measured, and has no log of
+     * it: the values are compared, nothing explains them.  Of those that the
+     * reference has: computed from the deployed files, or measured once.
+     */
+    bool logless;
+    uint32_t computed, recorded;
     size_t n_findings;
     size_t n_more; /* findings that did not fit */
     struct appraise_finding finding[APPRAISE_FINDINGS_MAX];
@@ -143,6 +150,13 @@ void appraise_detail_fini(struct appraise_detail *d);
  * measured 34cd..": one finding as a line without '\n'.
  */
 void appraise_format(const struct appraise_finding *f, char *ret, size_t cap);
+/*
+ * "no event log: PCR 4,8,9 judged against values computed from the deployed
+ * files, PCR 0,7 against recorded ones"; empty when there is a log.
+ */
+#define APPRAISE_LOG_MAX 320
+void appraise_format_log(
+        const struct appraisal *a, char ret[static APPRAISE_LOG_MAX]);
 /* All findings, a line each, appended. */
 void appraise_explain(const struct appraisal *a, struct buf *ret);
 /* "since 2026-11-25T10:04:00Z: tpm.resets: 5 -> 6", a line a change. */

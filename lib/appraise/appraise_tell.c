@@ -30,6 +30,29 @@ void appraise_format(const struct appraise_finding *f, char *ret, size_t cap)
                 f->actual);
 }
 
+void appraise_format_log(
+        const struct appraisal *a, char ret[static APPRAISE_LOG_MAX])
+{
+    char computed[TEXT_BITS_SIZE], recorded[TEXT_BITS_SIZE];
+
+    ret[0] = '\0';
+    if (!a->logless)
+        return;
+    text_format_bits(a->computed, computed);
+    text_format_bits(a->recorded, recorded);
+    (void)snprintf(ret, APPRAISE_LOG_MAX, "no event log%s%s%s%s%s%s",
+            *computed || *recorded ? ": " : "", *computed ? "PCR " : "",
+            computed,
+            *computed ? " judged against values computed from the deployed "
+                        "files"
+                      : "",
+            *recorded ? (*computed ? ", PCR " : "PCR ") : "", recorded);
+    if (*recorded)
+        (void)snprintf(ret + strlen(ret), APPRAISE_LOG_MAX - strlen(ret),
+                "%s against values that were measured once",
+                *computed ? "" : " judged");
+}
+
 void appraise_explain(const struct appraisal *a, struct buf *ret)
 {
     char line[APPRAISE_CLAIM_MAX + 2 * APPRAISE_VALUE_MAX + 80];

@@ -172,6 +172,18 @@ bool text_parse_bits(struct span text, unsigned n, uint32_t *ret)
     return true;
 }
 
+void text_format_bits(uint32_t bits, char ret[static TEXT_BITS_SIZE])
+{
+    size_t len = 0;
+
+    ret[0] = '\0';
+    for (unsigned i = 0; i < 32; i++) {
+        if (bits >> i & 1)
+            len += (size_t)snprintf(
+                    ret + len, TEXT_BITS_SIZE - len, "%s%u", len ? "," : "", i);
+    }
+}
+
 /* Days since 1970-01-01 of a civil date and back (proleptic Gregorian). */
 static int64_t days_from_civil(int64_t y, unsigned m, unsigned d)
 {

@@ -31,6 +31,9 @@ bool text_parse_b64_any(
 bool text_parse_u64(struct span text, uint64_t *ret) MUST_CHECK;
 /* "0,4,14": numbers below n (32 at most), ascending, as bits. */
 bool text_parse_bits(struct span text, unsigned n, uint32_t *ret) MUST_CHECK;
+#define TEXT_BITS_SIZE 96
+/* And back; "" for none. */
+void text_format_bits(uint32_t bits, char ret[static TEXT_BITS_SIZE]);
 /* Time as a value: seconds since 1970 as "2026-11-25T02:06:00Z" and back. */
 #define TEXT_TIME_SIZE 21
 bool text_format_time(uint64_t unix_s, char ret[static TEXT_TIME_SIZE])

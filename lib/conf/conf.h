@@ -54,6 +54,10 @@ struct conf_peer {
 /* What a zone measures itself into, and what it quotes unless told more. */
 #define CONF_PCR_ZONE 14
 #define CONF_PCRS     24
+/* PCRs that a log explains; without one of them quoted it proves nothing. */
+#define CONF_PCRS_FIRMWARE 0x00bbffu /* 0-9, 11-13, 15 */
+#define CONF_PCRS_RUNNING  0x000400u /* 10 */
+#define CONF_PCRS_LAUNCH   0x7e0000u /* 17-22 */
 
 enum conf_tpm { CONF_TPM_SWTPM, CONF_TPM_DEVICE };
 

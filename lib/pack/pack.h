@@ -77,6 +77,9 @@ struct pack_reference {
     uint64_t issued;
     uint64_t expires; /* 0: never */
     struct tcg_selection selection;
+    /* PCRs of the SHA-256 bank whose values were computed from files; the
+     * others are as they were measured once. */
+    uint32_t computed;
     size_t n_values;
     struct {
         uint8_t bytes[CRYPTO_HASH_MAX];

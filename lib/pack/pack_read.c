@@ -328,8 +328,13 @@ int pack_check_events(const struct pack_reference *r, struct err *err)
 
 int pack_derive(struct pack_reference *r, struct err *err)
 {
+    const struct tcg_selection computed = {
+            .n = r->computed ? 1 : 0, .bank = {{TCG_ALG_SHA256, r->computed}}};
     struct tcg_values v = pack_values(r);
     int rc = 0;
+
+    if (!tcg_selection_covers(&r->selection, &computed))
+        return err_set(err, ERR_MISMATCH, "it has no PCR that was computed");
 
     if (!tcg_values_fit(&r->selection, &v))
         return err_set(err, ERR_MISMATCH, "its PCR values do not fit");
@@ -376,6 +381,20 @@ bool pack_reference_name(struct span name, const char *zone, uint64_t issued)
     return span_eq_str(name, want);
 }
 
+static bool get_computed(struct statement_reader *r, struct pack_reference *f)
+{
+    struct span text;
+
+    if (!statement_has(r, "computed"))
+        return true;
+    if (!statement_get_text(r, "computed", TEXT_BITS_SIZE, &text))
+        return false;
+    if (text_parse_bits(text, TCG_PCRS, &f->computed))
+        return true;
+    r->bad = "computed";
+    return false;
+}
+
 static int read_reference(const struct statement *s, struct span file,
         struct pack_reference *f, struct err *err)
 {
@@ -383,7 +402,8 @@ static int read_reference(const struct statement *s, struct span file,
     struct span state, zone;
     size_t n;
 
-    if (!get_events(&r, f) || !pack_get_end(&r, "expires", &f->expires) ||
+    if (!get_computed(&r, f) || !get_events(&r, f) ||
+            !pack_get_end(&r, "expires", &f->expires) ||
             !statement_get_time(&r, "issued", &f->issued) ||
             !statement_get_hex(
                     &r, "pcr_digest", f->pcr_digest, sizeof(f->pcr_digest)) ||

@@ -131,7 +131,11 @@ static bool put_events(struct json_t *o, const struct pack_reference *f)
 
 static bool put_reference(struct json_t *o, const struct pack_reference *f)
 {
-    return put_events(o, f) && pack_put_end(o, "expires", f->expires) &&
+    char computed[TEXT_BITS_SIZE];
+
+    text_format_bits(f->computed, computed);
+    return (!f->computed || statement_put_str(o, "computed", computed)) &&
+           put_events(o, f) && pack_put_end(o, "expires", f->expires) &&
            statement_put_time(o, "issued", f->issued) &&
            statement_put_hex(o, "pcr_digest", SPAN_OF(f->pcr_digest)) &&
            put_pcrs(o, f) &&

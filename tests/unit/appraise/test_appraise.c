@@ -513,6 +513,37 @@ static void test_firmware_pcrs_are_compared_by_name(void **state)
     assert_string_equal(out.finding[0].claim, "PCR 4 of sha256");
 }
 
+static void test_evidence_without_a_log_says_so(void **state)
+{
+    struct pack_reference ref = *in.reference;
+    char text[APPRAISE_LOG_MAX];
+
+    (void)state;
+    run();
+    assert_false(out.logless); /* it speaks of no firmware */
+    machine_with_firmware(&ref);
+    run();
+    assert_true(out.accept && out.logless);
+    appraise_format_log(&out, text);
+    assert_string_equal(text, "no event log: PCR 4,7 judged against values "
+                              "that were measured once");
+    ref.computed = 1u << 4;
+    run();
+    appraise_format_log(&out, text);
+    assert_string_equal(text,
+            "no event log: PCR 4 judged against values computed from the "
+            "deployed files, PCR 7 against values that were measured once");
+    ref.computed |= 1u << 7;
+    run();
+    appraise_format_log(&out, text);
+    assert_string_equal(text, "no event log: PCR 4,7 judged against values "
+                              "computed from the deployed files");
+    in.reference = NULL;
+    run();
+    appraise_format_log(&out, text);
+    assert_string_equal(text, "no event log");
+}
+
 /* The quote leaves out what would show the change. */
 static void test_quote_of_fewer_pcrs_than_approved(void **state)
 {
@@ -600,6 +631,7 @@ int main(void)
             T(test_expired_approval),
             T(test_reference_of_other_pcrs),
             T(test_firmware_pcrs_are_compared_by_name),
+            T(test_evidence_without_a_log_says_so),
             T(test_quote_of_fewer_pcrs_than_approved),
             T(test_flipped_bits),
             T(test_every_reason_has_a_name),

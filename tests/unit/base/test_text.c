@@ -109,6 +109,7 @@ static void numbers_as_bits(void **state)
 {
     static const char *const bad[] = {"", ",", "1,", ",1", "1,,2", "2,1", "1,1",
             "24", "0,24", "1, 2", " 1", "01", "1;2", "-1", "31", "32", "64"};
+    char text[TEXT_BITS_SIZE];
     uint32_t bits = 7;
 
     (void)state;
@@ -121,6 +122,14 @@ static void numbers_as_bits(void **state)
             text_parse_bits(span_str("0,4,23"), 24, &bits) && bits == 0x800011);
     assert_true(
             text_parse_bits(span_str("31"), 32, &bits) && bits == 0x80000000);
+    text_format_bits(0x800011, text);
+    assert_string_equal(text, "0,4,23");
+    text_format_bits(0, text);
+    assert_string_equal(text, "");
+    text_format_bits(UINT32_MAX, text); /* the longest */
+    assert_int_equal(strlen(text), 10 * 2 + 22 * 3 - 1);
+    assert_true(
+            text_parse_bits(span_str(text), 32, &bits) && bits == UINT32_MAX);
 }
 
 static void times_that_do_not_exist_are_refused(void **state)

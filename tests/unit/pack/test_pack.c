@@ -342,7 +342,15 @@ static void test_reference_selects_what_lasts(void **state)
     assert_int_equal(r.n_values, 3);
     assert_int_equal(r.value[1].bytes[0], 8);
     assert_memory_equal(r.value[2].bytes, server.machine.pcr, 32);
+    r.computed = 1u << 4; /* which it does not select */
+    assert_int_equal(
+            pack_reference_sign(&r, server.owner, &file, NULL), ERR_MISMATCH);
+    r.computed = 1u << 7;
     assert_int_equal(pack_reference_sign(&r, server.owner, &file, NULL), 0);
+    assert_int_equal(add("references/server.json"), 0);
+    assert_int_equal(
+            pack_reference(pack, span_str("server"), FIXTURE_NOW)->computed,
+            1u << 7);
     assert_int_equal(
             pack_reference_select(&r, &e, 1u << 7 | 1u << 10 | 1u << 14, NULL),
             0);
