@@ -139,6 +139,21 @@ int driver_peer(const struct driver *d, enum msg_role role)
     return fds[0];
 }
 
+void driver_join(const struct driver *a, enum msg_role a_is,
+        const struct driver *b, enum msg_role b_is)
+{
+    const struct msg_peer to_a = {.role = (uint8_t)b_is};
+    const struct msg_peer to_b = {.role = (uint8_t)a_is};
+    int fds[2];
+    struct err err;
+
+    assert_int_equal(ipc_pair(fds, &err), 0);
+    driver_put(a->control, MSG_PEER, 0, &to_a, &fds[0], 1);
+    driver_put(b->control, MSG_PEER, 0, &to_b, &fds[1], 1);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 void driver_handle(const struct driver *d, const char *name, int fd)
 {
     struct msg_named n = {.name = span_str(name)};

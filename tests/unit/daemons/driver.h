@@ -38,6 +38,9 @@ bool driver_is_silent(int fd, int ms);
 
 /* A role's link: the driver keeps one end, the process gets the other. */
 int driver_peer(const struct driver *d, enum msg_role role);
+/* A link between two processes, each told which role the other has. */
+void driver_join(const struct driver *a, enum msg_role a_is,
+        const struct driver *b, enum msg_role b_is);
 void driver_handle(const struct driver *d, const char *name, int fd);
 
 struct driver_file {

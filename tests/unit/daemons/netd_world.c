@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 const char *world_program;
+const char *world_attestd;
 
 static const enum msg_role roles[LINKS] = {
         MSG_ROLE_KEYD, MSG_ROLE_ATTESTD, MSG_ROLE_LOGD, MSG_ROLE_CALLD};
@@ -69,6 +70,12 @@ static void play_keyd(struct zone *z, uint16_t type, void *body, uint32_t id)
         z->quotes++;
         if (z->no_evidence) {
             refuse(z->link[KEYD], id, "keyd", "the TPM does not answer");
+            return;
+        }
+        if (world_attestd) {
+            CLEANUP(buf_fini) struct buf blob = BUF_INIT(LIMIT_EVIDENCE_MAX);
+            machine_evidence(&z->estate.machine, in->binder, &blob);
+            answer_file(z->link[KEYD], id, buf_span(&blob));
             return;
         }
         memcpy(evidence + 9, in->binder, MSG_DIGEST);
@@ -128,6 +135,8 @@ static void play_logd(struct zone *z, uint16_t type, void *body, uint32_t id)
         z->records[c.event]++;
         (void)snprintf(z->record_reason, sizeof(z->record_reason), "%.*s",
                 (int)c.reason.len, (const char *)c.reason.ptr);
+        (void)snprintf(z->reason_of[c.event], sizeof(z->reason_of[c.event]),
+                "%s", z->record_reason);
         driver_put(z->link[LOGD], MSG_APPENDED, id, &out, NULL, 0);
     }
     statement_fini(&s);
@@ -243,7 +252,9 @@ static void zone_init(struct zone *z, const char *name)
     *z = (struct zone){.data = -1,
             .cert_s = 3600,
             .boot = WORLD_BOOT,
-            .file = BUF_INIT(LIMIT_STATEMENT_MAX * 2)};
+            .link = {-1, -1, -1, -1},
+            .file = BUF_INIT(LIMIT_STATEMENT_MAX * 2),
+            .reference = BUF_INIT(LIMIT_STATEMENT_MAX * 2)};
     estate_init(&z->estate, name);
     z->estate.zone.since = (uint64_t)time(NULL) - 100;
 }
@@ -269,8 +280,32 @@ void world_replace_identity(struct zone *z)
     world_sign(z);
 }
 
+void world_approve(struct zone *z)
+{
+    buf_reset(&z->reference);
+    estate_reference_file(&z->estate, (uint64_t)time(NULL) - 50, &z->reference);
+}
+
+/* With the states that the owner approves. */
+static void put_states(struct world *w, struct zone *z)
+{
+    const struct driver_file files[] = {
+            {"references/server.json", buf_span(&w->server.reference)},
+            {"references/thin.json", buf_span(&w->thin.reference)},
+            {"zones/server.json", buf_span(&w->server.file)},
+            {"zones/thin.json", buf_span(&w->thin.file)},
+    };
+
+    driver_bundle(&z->d, "pack", files, ARRAY_LEN(files));
+    driver_bundle(&z->attestd, "pack", files, ARRAY_LEN(files));
+}
+
 void world_put_pack(struct world *w, struct zone *z, enum world_pack kind)
 {
+    if (world_attestd) {
+        put_states(w, z);
+        return;
+    }
     const struct driver_file whole[] = {
             {"zones/server.json", buf_span(&w->server.file)},
             {"zones/thin.json", buf_span(&w->thin.file)},
@@ -304,6 +339,13 @@ static void put_admin(struct world *w, struct zone *z)
     (void)close(dir);
 }
 
+static void start_attestd(struct zone *z)
+{
+    driver_start(&z->attestd, world_attestd, z->estate.zone.name);
+    driver_bundle(&z->attestd, "conf",
+            &(struct driver_file){"zone.conf", span_str(z->conf)}, 1);
+}
+
 void world_start(struct world *w, struct zone *z, unsigned reattest_s)
 {
     uint8_t spki[CRYPTO_SPKI_MAX];
@@ -323,9 +365,20 @@ void world_start(struct world *w, struct zone *z, unsigned reattest_s)
     driver_start(&z->d, world_program, z->estate.zone.name);
     driver_bundle(&z->d, "conf",
             &(struct driver_file){"zone.conf", span_str(z->conf)}, 1);
+    if (world_attestd)
+        start_attestd(z);
     world_put_pack(w, z, z->broken_pack ? WORLD_PACK_BROKEN : WORLD_PACK_WHOLE);
-    for (size_t i = 0; i < LINKS; i++)
-        z->link[i] = driver_peer(&z->d, roles[i]);
+    for (size_t i = 0; i < LINKS; i++) {
+        if (i == ATTESTD && world_attestd)
+            driver_join(&z->d, MSG_ROLE_NETD, &z->attestd, MSG_ROLE_ATTESTD);
+        else
+            z->link[i] = driver_peer(&z->d, roles[i]);
+    }
+    if (world_attestd) {
+        driver_begin(&z->attestd);
+        assert_int_equal(
+                driver_get(z->attestd.control, &any, NULL, NULL), MSG_READY);
+    }
     if (z == &w->server) {
         struct msg_named n = {.name = span_str("net")};
         driver_put(z->d.control, MSG_LISTEN, 0, &n, &w->listener, 1);
@@ -364,6 +417,8 @@ struct world *world_prepare(void)
     w->server.estate.owner = w->thin.estate.owner;
     estate_zone_file(&w->thin.estate, &w->thin.file);
     estate_zone_file(&w->server.estate, &w->server.file);
+    world_approve(&w->thin);
+    world_approve(&w->server);
     make_listener(w);
     (void)snprintf(w->dir, sizeof(w->dir), "/tmp/qair-netd-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
@@ -403,8 +458,10 @@ void world_restart_server(struct world *w)
 static void zone_fini(struct zone *z)
 {
     driver_stop(&z->d);
+    driver_stop(&z->attestd);
     for (size_t i = 0; i < LINKS; i++)
         (void)close(z->link[i]);
+    buf_fini(&z->reference);
     if (z->data >= 0)
         (void)close(z->data);
     buf_fini(&z->file);

@@ -11,6 +11,9 @@
 #include "statement.h"
 
 extern const char *world_program;
+/* A real qair-attestd for each zone, and evidence of its estate's machine;
+ * NULL: the test plays attestd, and evidence is the binder. */
+extern const char *world_attestd;
 
 /* Links of one netd; the test is at the other end. */
 enum link { KEYD, ATTESTD, LOGD, CALLD, LINKS };
@@ -18,8 +21,10 @@ enum link { KEYD, ATTESTD, LOGD, CALLD, LINKS };
 /* A netd, what its neighbours do, and what they were asked. */
 struct zone {
     struct estate estate;
-    struct buf file; /* zones/NAME.json */
+    struct buf file;      /* zones/NAME.json */
+    struct buf reference; /* references/NAME.json; empty: none */
     struct driver d;
+    struct driver attestd; /* with world_attestd */
     int link[LINKS];
     char conf[1024];
     /* knobs */
@@ -41,6 +46,7 @@ struct zone {
     unsigned certs, quotes, appraisals;
     unsigned records[STATEMENT_CHANNEL_EVENT_COUNT];
     char record_reason[256];
+    char reason_of[STATEMENT_CHANNEL_EVENT_COUNT][256]; /* the last of each */
     uint32_t held; /* id of the request that logd keeps */
     unsigned incoming;
     int data; /* of the last incoming call */
@@ -66,6 +72,8 @@ struct world {
     unsigned deadline_s; /* of the calls; 0: 60 */
 };
 
+/* The zone's state as it is now is what the owner approves. */
+void world_approve(struct zone *z);
 /* The server's machine is gone: nothing listens there, and nobody answers. */
 void world_lose_server(struct world *w);
 /* It is back, at the same address. */
