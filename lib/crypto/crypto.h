@@ -45,6 +45,10 @@ void crypto_sha256(struct span data, uint8_t ret[static CRYPTO_SHA256_SIZE]);
 void crypto_sha256_two(
         struct span a, struct span b, uint8_t ret[static CRYPTO_SHA256_SIZE]);
 
+/* H(value || digest) into value: one extend of a PCR, both of alg's size.
+ * SHA-1 and SHA-2 alone; aborts for another. */
+void crypto_extend(enum crypto_hash alg, uint8_t *value, const uint8_t *digest);
+
 struct crypto_hasher; /* incremental */
 struct crypto_hasher *crypto_hasher_new(enum crypto_hash alg) MUST_CHECK;
 void crypto_hasher_free(struct crypto_hasher *h);

@@ -96,6 +96,26 @@ static void two_spans_hash_as_one(void **state)
     assert_hex(digest, sizeof(digest), vectors[2].digest);
 }
 
+static void extend_is_the_hash_of_both(void **state)
+{
+    static const enum crypto_hash algs[] = {
+            CRYPTO_SHA1, CRYPTO_SHA256, CRYPTO_SHA384, CRYPTO_SHA512};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(algs); i++) {
+        size_t n = crypto_hash_size(algs[i]);
+        uint8_t both[2 * CRYPTO_HASH_MAX], value[CRYPTO_HASH_MAX];
+        uint8_t want[CRYPTO_HASH_MAX];
+
+        for (size_t j = 0; j < 2 * n; j++)
+            both[j] = (uint8_t)(j * 3 + i);
+        memcpy(value, both, n);
+        crypto_hash(algs[i], SPAN(both, 2 * n), want);
+        crypto_extend(algs[i], value, both + n);
+        assert_memory_equal(value, want, n);
+    }
+}
+
 /* RFC 4231, 4.3 */
 static void published_hmac(void **state)
 {
@@ -178,6 +198,7 @@ int main(void)
             cmocka_unit_test(published_digests),
             cmocka_unit_test(hasher_gives_prefixes_and_goes_on),
             cmocka_unit_test(two_spans_hash_as_one),
+            cmocka_unit_test(extend_is_the_hash_of_both),
             cmocka_unit_test(published_hmac),
             cmocka_unit_test(published_hkdf),
             cmocka_unit_test(hkdf_refuses_more_than_the_rfc_allows),
