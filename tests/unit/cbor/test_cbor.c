@@ -38,6 +38,8 @@ static const char *const good[] = {
         "f93e00",
         "fb3ff199999999999a",
         "fa47c35000",
+        "fa47800000", /* 65,536: beyond a half */
+        "fb4c70000000000000",
         "fa7f7fffff",
         "fb7e37e43c8800759c",
         "f90001", /* the smallest half */
@@ -348,6 +350,24 @@ static void test_a_getter_takes_its_own_type_alone(void **state)
     }
 }
 
+static void test_an_item_that_is_cut_is_no_item(void **state)
+{
+    static const char *const cut[] = {"", "18", "41", "6261", "8200", "a100",
+            "a2000000", "c1", "9bffffffffffffffff", "bbffffffffffffffff",
+            "828100", "5f", "1800"};
+    struct span item = SPAN_EMPTY;
+    uint8_t b[16];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cut); i++) {
+        struct span s = SPAN(b, unhex(cut[i], b, sizeof(b)));
+        struct wire_reader r = wire_reader_of(s);
+
+        if (cbor_get_item(&r, &item) || r.left != s.len || item.ptr)
+            fail_msg("%s", cut[i]);
+    }
+}
+
 static void test_containers_end_where_they_end(void **state)
 {
     static const uint8_t b[] = {0x83, 0x82, 1, 2, 0xa1, 3, 0x80, 0x20, 0x18};
@@ -480,6 +500,7 @@ int main(void)
             cmocka_unit_test(test_depth_bombs_are_refused),
             cmocka_unit_test(test_more_than_the_limits_is_refused),
             cmocka_unit_test(test_a_getter_takes_its_own_type_alone),
+            cmocka_unit_test(test_an_item_that_is_cut_is_no_item),
             cmocka_unit_test(test_containers_end_where_they_end),
             cmocka_unit_test(test_maps_by_table),
             cmocka_unit_test(test_what_is_written_is_deterministic),

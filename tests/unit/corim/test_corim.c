@@ -147,6 +147,8 @@ static void test_manifests_of_another_form_are_refused(void **state)
                     "entity"},
             {MANIFEST("505(h'')", ", 5: [{0: 'n', 1: 'u', 2: [1]}]"),
                     ERR_SYNTAX, "entity"},
+            {MANIFEST("505(h'')", ", 5: [{0: 'n', 2: ['r']}]"), ERR_SYNTAX,
+                    "a role"},
             {MANIFEST("505(h'')", ", 5: [{0: 'n', 2: [1], 3: 1}]"),
                     ERR_UNSUPPORTED, "not known"},
     };
@@ -189,6 +191,7 @@ static void test_tags_of_another_form_are_refused(void **state)
             {ONE("{0: [[" ENV "]]}"), ERR_SYNTAX, "triple"},
             {ONE("{0: [[" ENV ", []]]}"), ERR_SYNTAX, "triple"},
             {ONE("{0: [[" ENV ", [" MEASURE "], 0]]}"), ERR_SYNTAX, "triple"},
+            {ONE("{3: [{}]}"), ERR_SYNTAX, "no list"},
             {ONE("{3: [[" ENV ", []]]}"), ERR_SYNTAX, "without keys"},
             {ONE("{3: [[" ENV ", [554('p')], 0]]}"), ERR_SYNTAX, "triple"},
             {ONE("{3: [[" ENV ", [554('p')], {}, 0]]}"), ERR_SYNTAX, "triple"},
@@ -202,6 +205,7 @@ static void test_tags_of_another_form_are_refused(void **state)
             {ONE(REFS("{0: {0: 'x'}}", MEASURE)), ERR_SYNTAX, "no type"},
             {ONE(REFS("{0: {0: 111(h'')}}", MEASURE)), ERR_SYNTAX, "111"},
             {ONE(REFS("{0: {0: 111(h'86')}}", MEASURE)), ERR_SYNTAX, "111"},
+            {ONE(REFS("{0: {0: 111(h'2b8001')}}", MEASURE)), ERR_SYNTAX, "111"},
             {ONE(REFS("{0: {0: 111('a')}}", MEASURE)), ERR_SYNTAX, "111"},
             {ONE(REFS("{0: {0: 37(h'00')}}", MEASURE)), ERR_SYNTAX, "37"},
             {ONE(REFS("{0: {0: 560(h'')}}", MEASURE)), ERR_SYNTAX, "560"},
@@ -626,6 +630,25 @@ static void test_signed_manifests_need_their_signer(void **state)
             0);
 }
 
+static void test_a_detached_manifest_is_refused(void **state)
+{
+    uint8_t b[1024], h[256], p[256];
+    struct corim *c = NULL;
+    struct span msg = cose_fixture_msg(
+            &(struct cose_fixture_msg){
+                    .protected_header = cbor_diag(
+                            "{1: -7, " RIM ", " META "}", h, sizeof(h)),
+                    .payload = cbor_diag(INNER, p, sizeof(p)),
+                    .detached = true},
+            FIXTURE_P256, CRYPTO_SHA256, b, sizeof(b));
+
+    (void)state;
+    assert_int_equal(corim_read(msg, NULL, &c, NULL), ERR_UNSUPPORTED);
+    assert_int_equal(corim_read(msg, cose_fixture_pub(FIXTURE_P256), &c, NULL),
+            ERR_STATE);
+    assert_null(c);
+}
+
 static void test_an_unsigned_manifest_does_not_pass_for_signed(void **state)
 {
     uint8_t b[1024];
@@ -700,6 +723,7 @@ int main(void)
             cmocka_unit_test(test_each_claim_is_one_of_room_rules),
             cmocka_unit_test(test_a_manifest_out_of_its_time_is_refused),
             cmocka_unit_test(test_signed_manifests_need_their_signer),
+            cmocka_unit_test(test_a_detached_manifest_is_refused),
             cmocka_unit_test(
                     test_an_unsigned_manifest_does_not_pass_for_signed),
             cmocka_unit_test(test_more_than_the_limits_is_refused),

@@ -399,6 +399,7 @@ static void test_bombs_end_early(void **state)
 static void test_what_is_written_is_read(void **state)
 {
     enum crypto_key_type types[] = {CRYPTO_ED25519, CRYPTO_P256};
+    static const uint8_t long_kid[600];
 
     (void)state;
     for (size_t i = 0; i < 4; i++) {
@@ -427,6 +428,11 @@ static void test_what_is_written_is_read(void **state)
         buf_fini(&out);
         out = BUF_INIT(40);
         assert_int_equal(cose_sign1_write(&w, k, &out, NULL), ERR_LIMIT);
+        buf_fini(&out);
+        out = BUF_INIT(4096);
+        w.kid = SPAN_OF(long_kid);
+        assert_int_equal(cose_sign1_write(&w, k, &out, NULL), ERR_LIMIT);
+        assert_int_equal(out.len, 0);
         buf_fini(&out);
         crypto_key_free(k);
     }
@@ -529,6 +535,10 @@ static void test_cose_keys_that_are_none_are_refused(void **state)
             cose_key_parse(SPAN(b, n + 2), CBOR_DETERMINISTIC, &k, NULL),
             ERR_MISMATCH);
     assert_null(k);
+    b[4] = 0x60; /* alg as text */
+    assert_int_equal(
+            cose_key_parse(SPAN(b, n + 2), CBOR_DETERMINISTIC, &k, NULL),
+            ERR_MISMATCH);
     b[4] = 0x26;
     assert_int_equal(
             cose_key_parse(SPAN(b, n + 2), CBOR_DETERMINISTIC, &k, NULL), 0);

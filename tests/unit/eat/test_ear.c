@@ -27,6 +27,10 @@ static void test_tiers_are_those_of_ar4si(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(t); i++)
         assert_int_equal(ear_tier_of(t[i].value), t[i].tier);
+    assert_string_equal(ear_tier_name(EAR_NONE), "none");
+    assert_string_equal(ear_tier_name(EAR_AFFIRMING), "affirming");
+    assert_string_equal(ear_tier_name(EAR_WARNING), "warning");
+    assert_string_equal(ear_tier_name(EAR_CONTRAINDICATED), "contraindicated");
 }
 
 static void test_a_verdict_becomes_a_status(void **state)

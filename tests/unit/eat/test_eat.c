@@ -453,7 +453,8 @@ static void test_our_evidence_goes_and_comes(void **state)
             .iat = 1800000000};
     struct eat_options o = {
             .key = crypto_key_pub(k), .external_aad = span_str("bound")};
-    struct buf out = BUF_INIT(4096);
+    static const uint8_t large[CBOR_BYTES_MAX];
+    struct buf out = BUF_INIT(4096), wide = BUF_INIT(8u << 20);
     struct span got = SPAN_EMPTY;
 
     (void)state;
@@ -484,6 +485,10 @@ static void test_our_evidence_goes_and_comes(void **state)
     assert_int_equal(
             eat_write(&v, k, SPAN_EMPTY, SPAN_EMPTY, &out, NULL), ERR_USAGE);
     v.ueid.len = EAT_UEID_MAX;
+    v.evidence = SPAN_OF(large);
+    assert_int_equal(eat_write_claims(&v, &wide, NULL), ERR_LIMIT);
+    assert_int_equal(wide.len, 0);
+    buf_fini(&wide);
     v.evidence = SPAN_EMPTY;
     assert_int_equal(
             eat_write(&v, k, SPAN_EMPTY, SPAN_EMPTY, &out, NULL), ERR_USAGE);
@@ -585,6 +590,8 @@ static void test_wrappers_of_another_form_are_refused(void **state)
             fail_msg("%s", bad[i]);
         assert_int_equal(w.n, 0);
     }
+    assert_int_equal(cmw_read(diag("{'a': {'b': [60, h'00']}}"), &w, NULL),
+            ERR_UNSUPPORTED);
     n = (size_t)snprintf(text, sizeof(text), "{");
     for (int i = 0; i <= CMW_RECORDS_MAX; i++)
         n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%d: [1, h'00']",
@@ -595,6 +602,7 @@ static void test_wrappers_of_another_form_are_refused(void **state)
 
 static void test_a_written_wrapper_is_read(void **state)
 {
+    static const uint8_t large[CBOR_BYTES_MAX];
     struct buf b = BUF_INIT(1024);
 
     (void)state;
@@ -610,6 +618,10 @@ static void test_a_written_wrapper_is_read(void **state)
     assert_false(w.record[0].has_kinds);
     assert_int_equal(cmw_write("ab", span_str("t"), 0, &b, NULL), ERR_USAGE);
     assert_int_equal(cmw_write("a/b", span_str("t"), 16, &b, NULL), ERR_USAGE);
+    buf_fini(&b);
+    b = BUF_INIT(8u << 20);
+    assert_int_equal(cmw_write("a/b", SPAN_OF(large), 0, &b, NULL), ERR_LIMIT);
+    assert_int_equal(b.len, 0);
     buf_fini(&b);
 }
 
