@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest_values.h"
 
+#include "attest_corim.h"
 #include "attest_list.h"
 #include "pack_options.h"
 #include "pack_store.h"
@@ -213,7 +214,7 @@ static void add_recipe(struct set *s, const char *text)
 
 /* ---- add ------------------------------------------------------------- */
 
-static int add_values(const struct pack *p, const struct pack_options *o,
+int attest_values_add(const struct pack *p, const struct pack_options *o,
         const struct crypto_key *owner, struct err *err)
 {
     CLEANUP(set_free) struct set *s = NULL;
@@ -354,6 +355,9 @@ static int revoke(const struct pack *p, const struct pack_options *o,
 /* ---- verbs ----------------------------------------------------------- */
 
 #define OWNERS (PACK_OPT_OWNER_KEY | PACK_OPT_PACK)
+#define CORIM                                                                  \
+    (PACK_OPT_CORIM | PACK_OPT_KEY | PACK_OPT_UNSIGNED | PACK_OPT_PRODUCT |    \
+            PACK_OPT_TIME)
 
 static int change(const struct pack_options *o,
         int (*f)(const struct pack *p, const struct pack_options *o,
@@ -375,7 +379,7 @@ static int verb_add(struct cli *cli, int argc, char **argv)
 {
     unsigned may = OWNERS | PACK_OPT_CLAIM | PACK_OPT_VALUE | PACK_OPT_SINCE |
                    PACK_OPT_UNTIL | PACK_OPT_NOTE | PACK_OPT_PREDICT |
-                   PACK_OPT_REPLACE;
+                   PACK_OPT_REPLACE | CORIM;
     struct pack_options o;
     int r = pack_options_parse(cli, argc, argv, may, OWNERS, 1, &o);
 
@@ -383,9 +387,18 @@ static int verb_add(struct cli *cli, int argc, char **argv)
         return r;
     if (o.predict && (o.claim || o.n_values))
         return cli_misuse(cli, "--from-predict has its own claims and values");
-    if (!o.predict && (!o.claim || o.n_values == 0))
+    if (o.corim && (o.predict || o.n_values))
+        return cli_misuse(cli, "--corim has its own values");
+    if (!o.corim && (o.key || o.unsigned_ || o.product || o.time))
+        return cli_misuse(cli, "unknown option without --corim");
+    if (o.corim && !o.key == !o.unsigned_)
+        return cli_misuse(
+                cli, "--corim needs the maker's --key, or --unsigned");
+    if (!o.predict && !o.corim && (!o.claim || o.n_values == 0))
         return cli_misuse(cli, "--claim and --value are needed");
-    return change(&o, o.predict ? add_prediction : add_values);
+    if (o.corim)
+        return attest_corim_add(&o);
+    return change(&o, o.predict ? add_prediction : attest_values_add);
 }
 
 static int verb_revoke(struct cli *cli, int argc, char **argv)

@@ -2,6 +2,7 @@
 /* qair attest: evidence, its appraisal, and approving a state. */
 #include "appraise.h"
 #include "attest_change.h"
+#include "attest_corim.h"
 #include "attest_load.h"
 #include "attest_predict.h"
 #include "attest_rules.h"
@@ -339,6 +340,7 @@ static const struct cli_verb verbs[] = {
         {"reference list", ATTEST_LIST_ARGS, ATTEST_LIST_HELP, attest_values},
         {"reference revoke", ATTEST_REVOKE_ARGS, ATTEST_REVOKE_HELP,
                 attest_values},
+        {"corim", ATTEST_CORIM_ARGS, ATTEST_CORIM_HELP, attest_corim_show},
         {"rules", ATTEST_RULES_ARGS, ATTEST_RULES_HELP, attest_rules},
         {"claims", "[NAME]", "every claim that rules can be about",
                 attest_claims},

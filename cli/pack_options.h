@@ -30,6 +30,10 @@ enum pack_option {
     PACK_OPT_UNTIL = 1 << 21,    /* --until TIME */
     PACK_OPT_NOTE = 1 << 22,     /* --note TEXT */
     PACK_OPT_PREDICT = 1 << 23,  /* --from-predict FILE */
+    PACK_OPT_CORIM = 1 << 24,    /* --corim FILE */
+    PACK_OPT_KEY = 1 << 25,      /* --key FILE */
+    PACK_OPT_PRODUCT = 1 << 26,  /* --product NAME */
+    PACK_OPT_UNSIGNED = 1 << 27, /* --unsigned */
 };
 
 /* A command line holds no more; sets grow by further commands. */
@@ -37,14 +41,15 @@ enum pack_option {
 
 struct pack_options {
     const char *pack, *owner, *owner_key, *challenge, *output, *ca, *state,
-            *address, *change, *recipe, *last, *claim, *note, *predict;
+            *address, *change, *recipe, *last, *claim, *note, *predict, *corim,
+            *key, *product;
     uint64_t expires;   /* 0: never */
     uint64_t time;      /* 0: now */
     uint64_t since;     /* 0: not given */
     uint64_t until;     /* 0: never */
     uint32_t pcrs;      /* 0: not given */
     uint8_t binder[32]; /* as given, else SHA-256("qair-reference-1") */
-    bool has_binder, json, hardware, replace;
+    bool has_binder, json, hardware, replace, unsigned_;
     const char *value[PACK_OPTIONS_VALUES_MAX];
     size_t n_values;
     const char *arg[2];
