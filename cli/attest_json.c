@@ -72,13 +72,13 @@ static bool put_value(
     return text.error == 0 && statement_put_text(o, key, buf_span(&text));
 }
 
-static bool put_line(struct json_t *list, const struct rules_state *s,
-        const struct rules_judged *j)
+static bool put_line(struct json_t *list, const struct rules *r,
+        const struct rules_state *s, const struct rules_judged *j)
 {
     struct json_t *o = statement_add_object(list);
     CLEANUP(buf_fini) struct buf rule = BUF_INIT(5 * CLAIM_TEXT_MAX);
 
-    rules_format_line(j->line, &rule);
+    rules_format_line(r, j->line, &rule);
     if (!o || rule.error || !statement_put_str(o, "state", s->name) ||
             !statement_put_u64(o, "line", j->line->line) ||
             !statement_put_str(o, "claim", j->line->name) ||
@@ -109,7 +109,7 @@ static bool put_rules(struct json_t *o, const struct appraise_input *in,
 
         for (size_t k = s->first; k < s->first + s->n && k < d->verdict.n;
                 k++) {
-            if (!put_line(lines, s, &d->verdict.line[k]))
+            if (!put_line(lines, rules, s, &d->verdict.line[k]))
                 return false;
         }
     }

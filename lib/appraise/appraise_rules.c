@@ -7,12 +7,13 @@
 #define LINE_MAX_TEXT 2 * APPRAISE_VALUE_MAX
 
 /* "in set (line 4)". */
-static void format_wanted(const struct rules_line *l, char *ret, size_t cap)
+static void format_wanted(const struct rules *r, const struct rules_line *l,
+        char *ret, size_t cap)
 {
     CLEANUP(buf_fini) struct buf line = BUF_INIT(5 * CLAIM_TEXT_MAX);
     size_t name = strlen(l->name) + 1;
 
-    rules_format_line(l, &line);
+    rules_format_line(r, l, &line);
     if (line.error || line.len < name)
         (void)snprintf(ret, cap, "line %u", l->line);
     else
@@ -40,7 +41,7 @@ static void add_line(struct appraise_work *w, const struct rules_judged *j)
 {
     char wanted[LINE_MAX_TEXT], found[LINE_MAX_TEXT];
 
-    format_wanted(j->line, wanted, sizeof(wanted));
+    format_wanted(w->in->rules->rules, j->line, wanted, sizeof(wanted));
     format_found(j, found, sizeof(found));
     appraise_add(w->out,
             j->outcome == RULES_FAIL ? APPRAISE_RULE : APPRAISE_UNDECIDED,

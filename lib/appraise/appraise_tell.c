@@ -168,7 +168,7 @@ static void say_line(struct teller *t, const struct rules_judged *j)
         buf_printf(t->out, ", by %s", j->claim->source);
     }
     buf_printf(t->out, ";\n      line %u of the rules: ", l->line);
-    rules_format_line(l, t->out);
+    rules_format_line(t->in->rules->rules, l, t->out);
     buf_append_u8(t->out, '\n');
     if (j->claim)
         say_was(t, j->claim->name);

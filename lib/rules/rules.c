@@ -23,6 +23,7 @@ void rules_free(struct rules *r)
     if (!r)
         return;
     free(r->line);
+    free(r->set);
     free(r->bytes);
     free(r);
 }
@@ -108,7 +109,7 @@ static bool is_ordered(enum claim_type t)
     return t == CLAIM_NUMBER || t == CLAIM_VERSION || t == CLAIM_VECTOR;
 }
 
-static int parse_set(struct span name, struct rules_line *l, struct err *err)
+static int parse_set(struct rules *r, struct span name, struct err *err)
 {
     char shown[80];
 
@@ -118,8 +119,31 @@ static int parse_set(struct span name, struct rules_line *l, struct err *err)
                 "'%s' is not the name of a set: [a-z0-9._-], at most %d", shown,
                 RULES_SET_NAME_MAX);
     }
-    memcpy(l->set, name.ptr, name.len);
+    if (r->n_sets == RULES_SETS_MAX)
+        return err_set(
+                err, ERR_LIMIT, "more than %d sets are named", RULES_SETS_MAX);
+    memcpy(r->set[r->n_sets++], name.ptr, name.len);
     return 0;
+}
+
+/* "a or b or c" */
+static int parse_sets(struct rules *r, struct span rest, struct rules_line *l,
+        struct err *err)
+{
+    struct span name = SPAN_EMPTY;
+    int rc;
+
+    l->first_set = r->n_sets;
+    do {
+        if (!text_next_word(&rest, &name))
+            name = SPAN_EMPTY;
+        rc = parse_set(r, name, err);
+        l->n_sets++;
+    } while (rc == 0 && takes_word(&rest, "or"));
+    if (rc == 0 && text_next_word(&rest, &name))
+        return err_set(err, ERR_SYNTAX,
+                "between sets comes 'or', and nothing behind them");
+    return rc;
 }
 
 static int parse_right_side(
@@ -129,7 +153,7 @@ static int parse_right_side(
     int r;
 
     if (l->op == RULES_IN || l->op == RULES_NOT_IN)
-        return parse_set(rest, l, p->err);
+        return parse_sets(p->r, rest, l, p->err);
     if ((l->op == RULES_AT_LEAST || l->op == RULES_AT_MOST) &&
             !is_ordered(l->def->type))
         return err_set(p->err, ERR_SYNTAX,
@@ -290,7 +314,8 @@ static struct rules *new_rules(struct span text, size_t *ret_lines)
     *ret_lines = n < RULES_LINES_MAX ? n : RULES_LINES_MAX;
     r->line = calloc(*ret_lines, sizeof(*r->line));
     r->bytes = malloc(text.len + 1);
-    return r->line && r->bytes ? TAKE_PTR(r) : NULL;
+    r->set = calloc(RULES_SETS_MAX, sizeof(*r->set));
+    return r->line && r->set && r->bytes ? TAKE_PTR(r) : NULL;
 }
 
 int rules_parse(struct span text, struct rules **ret, struct err *err)
@@ -332,15 +357,14 @@ bool rules_set_fits(const struct rules_set *s, const struct rules_line *l)
                                        strcmp(s->claim, l->def->name) == 0);
 }
 
-static int no_set(const struct rules_line *l, const struct rules_sets *sets,
-        struct err *err)
+static int no_set(const struct rules_line *l, const char *name,
+        const struct rules_sets *sets, struct err *err)
 {
     size_t least = RULES_NEAR + 1;
     const char *near = "";
 
     for (size_t i = 0; sets && i < sets->n; i++) {
-        size_t d =
-                rules_distance(span_str(l->set), span_str(sets->set[i].name));
+        size_t d = rules_distance(span_str(name), span_str(sets->set[i].name));
 
         if (d < least) {
             least = d;
@@ -348,22 +372,18 @@ static int no_set(const struct rules_line *l, const struct rules_sets *sets,
         }
     }
     return err_set(err, ERR_NOT_FOUND, "line %u: there is no set '%s'%s%s%s",
-            l->line, l->set, *near ? "; did you mean " : "", near,
+            l->line, name, *near ? "; did you mean " : "", near,
             *near ? "?" : "");
 }
 
-int rules_check(
-        const struct rules *r, const struct rules_sets *sets, struct err *err)
+static int check_line(const struct rules *r, const struct rules_line *l,
+        const struct rules_sets *sets, struct err *err)
 {
-    for (size_t i = 0; i < r->n_lines; i++) {
-        const struct rules_line *l = &r->line[i];
-        const struct rules_set *s;
+    for (size_t i = l->first_set; i < l->first_set + l->n_sets; i++) {
+        const struct rules_set *s = rules_find_set(sets, r->set[i]);
 
-        if (l->op != RULES_IN && l->op != RULES_NOT_IN)
-            continue;
-        s = rules_find_set(sets, l->set);
         if (!s)
-            return no_set(l, sets, err);
+            return no_set(l, r->set[i], sets, err);
         if (!rules_set_fits(s, l))
             return err_set(err, ERR_MISMATCH,
                     "line %u: set %s has values of %s, not of %s", l->line,
@@ -372,14 +392,25 @@ int rules_check(
     return 0;
 }
 
+int rules_check(
+        const struct rules *r, const struct rules_sets *sets, struct err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < r->n_lines; i++)
+        rc = check_line(r, &r->line[i], sets, err);
+    return rc;
+}
+
 /* ---- writing --------------------------------------------------------- */
 
-void rules_format_line(const struct rules_line *l, struct buf *ret)
+void rules_format_line(
+        const struct rules *r, const struct rules_line *l, struct buf *ret)
 {
     buf_printf(ret, "%s %s ", l->name, rules_op_name(l->op));
-    if (l->op == RULES_IN || l->op == RULES_NOT_IN)
-        buf_append_str(ret, l->set);
-    else
+    for (size_t i = 0; i < l->n_sets; i++)
+        buf_printf(ret, "%s%s", i ? " or " : "", r->set[l->first_set + i]);
+    if (l->n_sets == 0)
         claims_format_value(&l->value, ret);
 }
 
@@ -391,7 +422,7 @@ void rules_format(const struct rules *r, struct buf *ret)
         buf_printf(ret, "%sstate %s\n", i ? "\n" : "", s->name);
         for (size_t j = s->first; j < s->first + s->n; j++) {
             buf_append_str(ret, "    ");
-            rules_format_line(&r->line[j], ret);
+            rules_format_line(r, &r->line[j], ret);
             buf_append_u8(ret, '\n');
         }
     }

@@ -100,10 +100,10 @@ void claims_help(struct buf *ret);
 
 /* ---- claims ---------------------------------------------------------- */
 
-/* 4,096 IMA lines or devices' blocks, and a few hundred others. */
-#define CLAIMS_MAX 8192
+/* All lines of the IMA list that the largest evidence holds, and others. */
+#define CLAIMS_MAX 65536
 /* Their names, sources and values together: 128 bytes each. */
-#define CLAIMS_BYTES_MAX  (1u << 20)
+#define CLAIMS_BYTES_MAX  (8u << 20)
 #define CLAIMS_SOURCE_MAX 159
 
 struct claim {
@@ -185,8 +185,8 @@ struct rules_set {
     uint64_t since;
     uint64_t until; /* 0: no end */
     size_t n;
-    const struct claim_value *value;
-    struct span recipe; /* for people: how the values came about */
+    const struct claim_value *value; /* BYTES: ascending */
+    struct span recipe;              /* for people: how the values came about */
 };
 struct rules_sets {
     size_t n;
@@ -198,6 +198,7 @@ struct rules_sets {
 #define RULES_TEXT_MAX   32768 /* in a statement of 45,000 bytes, as JSON */
 #define RULES_STATES_MAX 16
 #define RULES_LINES_MAX  256 /* over all states; a person reads them */
+#define RULES_SETS_MAX   512 /* named in all lines: a set has 650 SHA-256 */
 #define RULES_STATE_MAX  31  /* as PACK_STATE_MAX: golden */
 
 enum rules_op {
@@ -216,8 +217,8 @@ struct rules_line {
     const struct claim_def *def;
     char name[CLAIM_NAME_MAX + 1];
     enum rules_op op;
-    struct claim_value value;         /* not for IN, NOT_IN */
-    char set[RULES_SET_NAME_MAX + 1]; /* for IN, NOT_IN */
+    struct claim_value value; /* not for IN, NOT_IN */
+    size_t first_set, n_sets; /* for IN, NOT_IN: of rules.set */
 };
 struct rules_state {
     unsigned line;
@@ -228,7 +229,9 @@ struct rules {
     size_t n_states, n_lines;
     struct rules_state state[RULES_STATES_MAX];
     struct rules_line *line;
-    uint8_t *bytes; /* what the values point into */
+    size_t n_sets;
+    char (*set)[RULES_SET_NAME_MAX + 1]; /* names */
+    uint8_t *bytes;                      /* what the values point into */
     size_t n_bytes;
 };
 
@@ -246,7 +249,8 @@ int rules_check(const struct rules *r, const struct rules_sets *sets,
 /* Canonical: parse(format(r)) == r, comments are gone. */
 void rules_format(const struct rules *r, struct buf *ret);
 /* "snp.vmpl is 0", without '\n'; appended. */
-void rules_format_line(const struct rules_line *l, struct buf *ret);
+void rules_format_line(
+        const struct rules *r, const struct rules_line *l, struct buf *ret);
 
 /* ---- evaluation ------------------------------------------------------ */
 

@@ -2,6 +2,8 @@
 /* Rules over claims: each line passes, fails or is undecided. */
 #include "rules_private.h"
 
+#include <stdlib.h>
+
 static const char *const outcome_names[RULES_OUTCOME_COUNT] = {
         [RULES_PASS] = "pass",
         [RULES_FAIL] = "fail",
@@ -70,8 +72,22 @@ static bool at_least(const struct claim_value *a, const struct claim_value *b)
                                     : vector_at_least(a, b);
 }
 
+static int bytes_cmp(const void *key, const void *value)
+{
+    struct span a = *(const struct span *)key;
+    struct span b = ((const struct claim_value *)value)->bytes;
+    size_t n = a.len < b.len ? a.len : b.len;
+    int d = n ? memcmp(a.ptr, b.ptr, n) : 0;
+
+    return d ? d : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Sets of digests are long, and in order. */
 static bool is_member(const struct rules_set *s, const struct claim_value *v)
 {
+    if (v->type == CLAIM_BYTES)
+        return bsearch(&v->bytes, s->value, s->n, sizeof(*s->value),
+                       bytes_cmp) != NULL;
     for (size_t i = 0; i < s->n; i++) {
         if (claims_value_eq(&s->value[i], v))
             return true;
@@ -79,27 +95,57 @@ static bool is_member(const struct rules_set *s, const struct claim_value *v)
     return false;
 }
 
-/* Of an attested claim; the set was looked at. */
-static enum rules_outcome judge_value(const struct rules_line *l,
-        const struct rules_set *set, const struct claim_value *v)
-{
-    const struct claim_value *want = &l->value;
+/* A line, and the sets of it that can be believed now. */
+struct question {
+    const struct rules_line *line;
+    size_t n;
+    const struct rules_set *set[RULES_SETS_MAX];
+    enum rules_doubt doubt; /* of a set that is not among them */
+};
 
-    if (!set && v->type == CLAIM_VECTOR && v->n_parts != want->n_parts)
+/* What is in none of the sets may be in one that cannot be believed. */
+static enum rules_outcome judge_member(
+        const struct question *q, const struct claim_value *v)
+{
+    bool in = q->line->op == RULES_IN;
+
+    for (size_t i = 0; i < q->n; i++) {
+        if (is_member(q->set[i], v))
+            return outcome(in);
+    }
+    return q->doubt ? RULES_UNDECIDED : outcome(!in);
+}
+
+/* Of an attested claim. */
+static enum rules_outcome judge_value(
+        const struct question *q, const struct claim_value *v)
+{
+    const struct claim_value *want = &q->line->value;
+
+    switch (q->line->op) {
+    case RULES_IN:
+    case RULES_NOT_IN:
+        return judge_member(q, v);
+    case RULES_IS:
+    case RULES_IS_NOT:
+    case RULES_AT_LEAST:
+    case RULES_AT_MOST:
+    case RULES_OP_COUNT:
+        break;
+    }
+    if (v->type == CLAIM_VECTOR && v->n_parts != want->n_parts)
         return RULES_UNDECIDED;
-    switch (l->op) {
+    switch (q->line->op) {
     case RULES_IS:
         return outcome(claims_value_eq(v, want));
     case RULES_IS_NOT:
         return outcome(!claims_value_eq(v, want));
-    case RULES_IN:
-        return outcome(is_member(set, v));
-    case RULES_NOT_IN:
-        return outcome(!is_member(set, v));
     case RULES_AT_LEAST:
         return outcome(at_least(v, want));
     case RULES_AT_MOST:
         return outcome(at_least(want, v));
+    case RULES_IN:
+    case RULES_NOT_IN:
     case RULES_OP_COUNT:
         break;
     }
@@ -137,10 +183,10 @@ static void undecided(struct rules_judged *j, enum rules_doubt d)
  * What one claim adds to what those before it gave: a failure stays, doubt
  * gives way to failure alone, and a pass to both.
  */
-static void judge_claim(struct rules_judged *j, const struct rules_set *set,
-        const struct claim *c)
+static void judge_claim(
+        struct rules_judged *j, const struct question *q, const struct claim *c)
 {
-    enum rules_outcome o = judge_value(j->line, set, &c->value);
+    enum rules_outcome o = judge_value(q, &c->value);
 
     if (j->outcome == RULES_FAIL || (o == RULES_PASS && j->claim))
         return;
@@ -148,10 +194,13 @@ static void judge_claim(struct rules_judged *j, const struct rules_set *set,
         return;
     j->claim = c;
     j->outcome = o;
-    j->doubt = o == RULES_UNDECIDED ? RULES_INCOMPARABLE : RULES_SURE;
+    if (o == RULES_UNDECIDED)
+        j->doubt = q->doubt ? q->doubt : RULES_INCOMPARABLE;
+    else
+        j->doubt = RULES_SURE;
 }
 
-static void judge_line(struct rules_judged *j, const struct rules_set *set,
+static void judge_line(struct rules_judged *j, const struct question *q,
         const struct claims *c)
 {
     const struct claim *said = NULL;
@@ -162,7 +211,7 @@ static void judge_line(struct rules_judged *j, const struct rules_set *set,
         if (k->def != j->line->def || strcmp(k->name, j->line->name) != 0)
             continue;
         if (k->attested)
-            judge_claim(j, set, k);
+            judge_claim(j, q, k);
         else if (!said)
             said = k;
     }
@@ -172,23 +221,36 @@ static void judge_line(struct rules_judged *j, const struct rules_set *set,
     j->claim = said;
 }
 
-static void judge(struct rules_judged *j, const struct rules_sets *sets,
-        const struct claims *c, uint64_t time, uint64_t skew)
+static void ask(struct question *q, const struct rules *r,
+        const struct rules_sets *sets, uint64_t time, uint64_t skew)
 {
-    const struct rules_line *l = j->line;
-    bool has_set = l->op == RULES_IN || l->op == RULES_NOT_IN;
-    const struct rules_set *set = has_set ? rules_find_set(sets, l->set) : NULL;
-    enum rules_doubt doubt =
-            has_set ? set_doubt(set, l, time, skew) : RULES_SURE;
+    for (size_t i = 0; i < q->line->n_sets; i++) {
+        const struct rules_set *s =
+                rules_find_set(sets, r->set[q->line->first_set + i]);
+        enum rules_doubt d = set_doubt(s, q->line, time, skew);
 
-    if (doubt == RULES_SURE && c->error)
+        if (d == RULES_SURE)
+            q->set[q->n++] = s;
+        else if (q->doubt == RULES_SURE)
+            q->doubt = d;
+    }
+}
+
+static void judge(struct rules_judged *j, const struct question *q,
+        const struct claims *c)
+{
+    enum rules_doubt doubt = RULES_SURE;
+
+    if (q->line->n_sets > 0 && q->n == 0)
+        doubt = q->doubt;
+    else if (c->error)
         doubt = RULES_INCOMPLETE;
     if (doubt == RULES_SURE) {
-        judge_line(j, set, c);
+        judge_line(j, q, c);
         return;
     }
     undecided(j, doubt);
-    j->claim = claims_get(c, l->name);
+    j->claim = claims_get(c, q->line->name);
 }
 
 /* ---- all of them ----------------------------------------------------- */
@@ -211,8 +273,11 @@ void rules_eval(const struct rules *r, const struct rules_sets *sets,
     if (!r)
         return;
     for (; ret->n < r->n_lines; ret->n++) {
-        ret->line[ret->n] = (struct rules_judged){.line = &r->line[ret->n]};
-        judge(&ret->line[ret->n], sets, c, time, skew);
+        struct question q = {.line = &r->line[ret->n]};
+
+        ret->line[ret->n] = (struct rules_judged){.line = q.line};
+        ask(&q, r, sets, time, skew);
+        judge(&ret->line[ret->n], &q, c);
     }
     for (size_t i = 0; i < r->n_states && !ret->state; i++) {
         if (all_pass(ret, &r->state[i]))

@@ -89,7 +89,7 @@ static void test_they_come_back_as_signed(void **state)
     r = pack_rules(pack, span_str("server"), FIXTURE_NOW);
     assert_non_null(r);
     assert_int_equal(r->rules->n_lines, 1);
-    assert_string_equal(r->rules->line[0].set, "low");
+    assert_string_equal(r->rules->set[0], "low");
     assert_int_equal(r->issued, FIXTURE_NOW);
     sets = pack_sets(pack);
     assert_int_equal(sets.n, 1);

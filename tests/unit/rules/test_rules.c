@@ -23,15 +23,16 @@ static const struct claim_value *digits(void)
     return v;
 }
 
-/* Sets of snp.vmpl: low = {0, 1, 2}; each other one is out for a reason. */
+/* Sets of snp.vmpl: low = {0, 1, 2}, high = {3, 4, 5}; each other one is out
+ * for a reason. */
 static struct rules_sets the_sets(void)
 {
-    static struct rules_set set[6];
+    static struct rules_set set[7];
     const struct claim_def *d = claims_find(span_str("snp.vmpl"));
 
     for (size_t i = 0; i < ARRAY_LEN(set); i++) {
         static const char *const names[] = {
-                "low", "revoked", "early", "late", "empty", "other"};
+                "low", "revoked", "early", "late", "empty", "other", "high"};
 
         set[i] = (struct rules_set){
                 .def = d, .claim = "snp.vmpl", .n = 3, .value = digits()};
@@ -41,6 +42,7 @@ static struct rules_sets the_sets(void)
     set[2].since = NOW + SKEW + 1;
     set[3].until = NOW;
     set[4].n = 0;
+    set[6].value += 3;
     set[5].def = claims_find(span_str("snp.version"));
     (void)snprintf(set[5].claim, sizeof(set[5].claim), "snp.version");
     return (struct rules_sets){.n = ARRAY_LEN(set), .set = set};
@@ -101,7 +103,11 @@ static void test_what_is_not_rules(void **state)
             {"state a\nsnp.firmware at least 1.2.3.4.5.6.7.8.9\n", "version"},
             {"state a\nsnp.vmpl in\n", "not the name of a set"},
             {"state a\nsnp.vmpl in Low\n", "not the name of a set"},
-            {"state a\nsnp.vmpl in low low\n", "not the name of a set"},
+            {"state a\nsnp.vmpl in low low\n", "between sets comes 'or'"},
+            {"state a\nsnp.vmpl in low or\n", "not the name of a set"},
+            {"state a\nsnp.vmpl in or low\n", "between sets comes 'or'"},
+            {"state a\nsnp.vmpl in low or or low\n", "between sets"},
+            {"state a\nsnp.vmpl in low, high\n", "not the name of a set"},
             {"state a\nsnp.vmpl not 0\n", "comes is, is not"},
             {"state a\r\nsnp.vmpl is 0\r\n", "not ASCII"},
             {"state a # \xe2\x80\xae\nsnp.vmpl is 0\n", "not ASCII"},
@@ -153,7 +159,7 @@ static const char example[] =
         "\tsecureboot.enabled is yes\n"
         "snp.tcb.reported at least 3.0.8.115\n"
         "snp.policy is 0x30000\n"
-        "snp.vmpl not in low\n"
+        "snp.vmpl not in low  or\thigh\n"
         "kernel.cmdline is not \"ro # \\\"quiet\\\"\\x0a\" # odd\n"
         "firmware.pcr.7 is " H32 "\n"
         "state safe\n"
@@ -164,7 +170,7 @@ static const char canonical[] =
         "    secureboot.enabled is yes\n"
         "    snp.tcb.reported at least 3.0.8.115\n"
         "    snp.policy is 196608\n"
-        "    snp.vmpl not in low\n"
+        "    snp.vmpl not in low or high\n"
         "    kernel.cmdline is not \"ro # \\\"quiet\\\"\\x0a\"\n"
         "    firmware.pcr.7 is " H32 "\n"
         "\n"
@@ -332,6 +338,16 @@ static const struct {
         {"snp.vmpl not in empty", RULES_UNDECIDED, RULES_SET_EMPTY},
         {"snp.vmpl in other", RULES_UNDECIDED, RULES_NO_SET},
         {"snp.vmpl not in unheard-of", RULES_UNDECIDED, RULES_NO_SET},
+        /* one of several that cannot be believed */
+        {"snp.vmpl in low or revoked", RULES_PASS, 0},
+        {"snp.vmpl in revoked or low", RULES_PASS, 0},
+        {"snp.vmpl not in revoked or low", RULES_FAIL, 0},
+        {"snp.vmpl in high or revoked", RULES_UNDECIDED, RULES_SET_REVOKED},
+        {"snp.vmpl not in high or late", RULES_UNDECIDED, RULES_SET_LATE},
+        {"snp.vmpl in high or high", RULES_FAIL, 0},
+        {"snp.vmpl not in high or high", RULES_PASS, 0},
+        {"snp.vmpl in low or high", RULES_PASS, 0},
+        {"snp.vmpl in revoked or late", RULES_UNDECIDED, RULES_SET_REVOKED},
 };
 
 static void test_lines(void **state)
