@@ -302,7 +302,10 @@ static void (*const adapters[])(struct appraise_work *w) = {
         appraise_tpm,
         appraise_zone,
         appraise_firmware,
+        appraise_ima,
+        appraise_drtm,
         appraise_snp,
+        appraise_device,
 };
 
 /* A zone without rules: its reference is all that the owner wants. */

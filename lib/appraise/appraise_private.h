@@ -40,6 +40,9 @@ void appraise_tpm(struct appraise_work *w);
 void appraise_zone(struct appraise_work *w);
 void appraise_firmware(struct appraise_work *w);
 void appraise_snp(struct appraise_work *w);
+void appraise_ima(struct appraise_work *w);
+void appraise_drtm(struct appraise_work *w);
+void appraise_device(struct appraise_work *w);
 /* Of that log, which parses to its end and gives these values. */
 void appraise_uki(struct appraise_work *w, const struct eventlog *log,
         const struct eventlog_pcrs *pcrs);

@@ -51,8 +51,7 @@
 #define SNP   "SNP report"
 #define AMD   "AMD certificates"
 #define SPDM  "SPDM transcript"
-#define TDISP "TDISP report"
-#define BMC   "BMC statement"
+#define NONE  "(none yet)"
 
 /* clang-format off */
 static const struct claim_def table[] = {
@@ -119,17 +118,17 @@ static const struct claim_def table[] = {
     MOVES("ima.unattested", IMA, "lines behind the quoted ones; unattested"),
     NUMBER("ima.violations", IMA, "files that changed while they were measured"),
     BOOL("ima.aggregate", IMA, "boot_aggregate is that of the quoted PCRs 0-9"),
-    BOOL("ima.signed", IMA, "each file line carries a signature; who made it is not judged"),
-    TEXT("ima.template", IMA, "template of all lines: ima-ng, ima-sig, ..."),
-    MANY_BYTES("ima.file", 0, IMA, "each measured file: digest of its content"),
+    BOOL("ima.signed", IMA, "each line carries a signature; who made it is not judged"),
+    TEXT("ima.template", IMA, "template of all lines: ima-ng, ima-sig, ...; unattested"),
+    MANY_BYTES("ima.file", 0, IMA, "all that the quoted lines measured: digest of its content; unattested beside a violation"),
 
-    /* Dynamic launch: PCR 17, 18. */
+    /* Dynamic launch: PCR 17 to 22. */
     BOOL("drtm.launched", QUOTE, "PCR 17 was extended by a dynamic launch: neither all zero nor all ones"),
     BYTES("drtm.pcr.N", 32, QUOTE, "PCR N, 17 to 22, of the SHA-256 bank, quoted"),
-    TEXT("drtm.kind", DRTM, "skinit or txt"),
-    BOOL("drtm.log", DRTM, "the log gives every quoted PCR from 17 to 22"),
+    BOOL("drtm.log", DRTM, "the log gives every quoted PCR from 17 to 22 of SHA-256"),
+    TEXT("drtm.kind", DRTM, "skinit or txt, by the log's form; unattested"),
     BYTES("drtm.loader", 32, DRTM, "the first thing launched (SLB, SINIT): digest in PCR 17"),
-    MANY_BYTES("drtm.image", 32, DRTM, "each thing measured after it, in PCR 17 or 18"),
+    MANY_BYTES("drtm.image", 32, DRTM, "all that was measured after it into PCR 17 and 18"),
 
     /* AMD SEV-SNP (ABI specification, table 23). */
     NUMBER("snp.version", SNP, "version of the report: 2 to 5"),
@@ -181,16 +180,16 @@ static const struct claim_def table[] = {
 
     /* Devices that authenticate themselves: N is the device, then the block. */
     VERSION("device.N.spdm", SPDM, "version that was agreed: 1.2, 1.3"),
-    BYTES("device.N.root", 0, SPDM, "digest of the root certificate of the slot"),
+    BYTES("device.N.root", 0, SPDM, "digest of the root certificate that the device's chain leads to"),
     BYTES("device.N.key", 32, SPDM, "SHA-256 of the SPKI of the device's key"),
     BOOL("device.N.challenged", SPDM, "the device signed a fresh challenge"),
     BYTES("device.N.measurement.N", 0, SPDM, "digest of a signed measurement block"),
     NUMBER("device.N.svn.N", SPDM, "security version in a signed measurement block"),
     TEXT("device.N.version.N", SPDM, "version in a signed measurement block, raw"),
-    TEXT("device.N.tdisp.state", TDISP, "unlocked, locked, run or error"),
-    BYTES("device.N.tdisp.report", 32, TDISP, "SHA-256 of the interface report"),
-    BOOL("device.N.tdisp.no_update", TDISP, "no firmware update while it is locked"),
-    BOOL("device.N.tdisp.ats", TDISP, "the device may translate addresses itself"),
+    TEXT("device.N.tdisp.state", NONE, "unlocked, locked, run or error"),
+    BYTES("device.N.tdisp.report", 32, NONE, "SHA-256 of the interface report"),
+    BOOL("device.N.tdisp.no_update", NONE, "no firmware update while it is locked"),
+    BOOL("device.N.tdisp.ats", NONE, "the device may translate addresses itself"),
 
     /* The zone's own files: PCR 14 (docs/proto/evidence.md, section 3). */
     TEXT("zone.files", ZONE, "approved: as the reference in force says, file by file; else changed"),
@@ -203,7 +202,7 @@ static const struct claim_def table[] = {
     BYTES("zone.services", 32, ZONE, "the same of services"),
 
     /* The board's own controller. */
-    TEXT("bmc.verdict", BMC, "pass or fail"),
+    TEXT("bmc.verdict", NONE, "pass or fail"),
 };
 /* clang-format on */
 
