@@ -195,6 +195,26 @@ static unsigned find_reason(const char *word)
     return r;
 }
 
+/* Which of the reserved bits it was is said in more than one way. */
+#define RESERVED                                                               \
+    (SNP_REASON(SNP_R_RESERVED) | SNP_REASON(SNP_R_POLICY_RESERVED) |          \
+            SNP_REASON(SNP_R_PLATFORM_RESERVED) |                              \
+            SNP_REASON(SNP_R_VMPL_UNKNOWN))
+
+/* What of our reasons an expected word stands for; foreign: this verifier has
+ * no such word. */
+static uint64_t reasons_of(
+        const char *word, const struct snp_verdict *v, bool *ret_foreign)
+{
+    unsigned r = find_reason(word);
+    uint64_t bit = r < SNP_R_COUNT ? SNP_REASON(r) : 0;
+
+    *ret_foreign = bit == 0;
+    if (v->reasons & bit)
+        return bit;
+    return bit & RESERVED ? v->reasons & RESERVED : 0;
+}
+
 /*
  * As sets.  A word that this verifier never says is another name for one of
  * ours that is not expected: it has to find one, and the verdicts, which are
@@ -204,33 +224,33 @@ static void compare_reasons(struct vectors_case *c, const struct snp_verdict *v)
 {
     json_t *want = json_object_get(c->expect, "reasons"), *one;
     uint64_t expected = 0, surplus;
-    unsigned foreign = 0;
+    unsigned n_foreign = 0;
     size_t i;
 
     if (!json_is_array(want))
         return;
     json_array_foreach (want, i, one) {
         const char *word = json_string_value(one) ? json_string_value(one) : "";
-        unsigned r = find_reason(word);
+        bool foreign;
+        uint64_t ours = reasons_of(word, v, &foreign);
 
-        if (r == SNP_R_COUNT)
-            foreign++;
-        else if (!(v->reasons & SNP_REASON(r)))
+        if (foreign)
+            n_foreign++;
+        else if (!ours)
             vectors_complain(c, "reasons: %s expected", word);
-        else
-            expected |= SNP_REASON(r);
+        expected |= ours;
     }
     surplus = v->reasons & ~expected;
     for (unsigned r = 0; r < SNP_R_COUNT; r++) {
         if (!(surplus & SNP_REASON(r)))
             continue;
-        if (foreign > 0)
-            foreign--;
+        if (n_foreign > 0)
+            n_foreign--;
         else
             vectors_complain(c, "reasons: %s not expected", snp_reason_word(r));
     }
-    if (foreign > 0)
-        vectors_complain(c, "reasons: %u that are not seen here", foreign);
+    if (n_foreign > 0)
+        vectors_complain(c, "reasons: %u that are not seen here", n_foreign);
 }
 
 static void compare_verdict(struct vectors_case *c, const struct snp_verdict *v,
