@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Every list of the options full, and what is named once. */
 #define FILES_MAX (6 * PREDICT_EXTRAS_MAX + 16)
@@ -44,6 +45,32 @@ static int load(
     if (r == 0)
         *ret = buf_span(b);
     return r;
+}
+
+/* The start of a file or device: as much of it as a partition table needs. */
+static int load_start(
+        struct work *w, const char *path, struct span *ret, struct err *err)
+{
+    CLEANUP(buf_close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct buf *b = &w->file[w->n_files];
+    ssize_t n = 1;
+
+    if (fd < 0)
+        return err_errno(err, "open");
+    w->n_files++;
+    *b = BUF_INIT(PREDICT_DISK);
+    while (n > 0 && b->len < PREDICT_DISK) {
+        uint8_t *to = buf_reserve(b, PREDICT_DISK - b->len);
+
+        if (!to)
+            return buf_ok(b, err);
+        n = read(fd, to, PREDICT_DISK - b->len);
+        if (n < 0)
+            return err_errno(err, "read");
+        buf_commit(b, (size_t)n);
+    }
+    *ret = buf_span(b);
+    return 0;
 }
 
 /* A companion is known by its last component, a file of GRUB as NAME=FILE. */
@@ -169,6 +196,38 @@ static int add_variables(struct work *w, struct err *err)
     return r == 0 && w->has_variables
                    ? predict_boot_variables(&w->p, &w->variables, err)
                    : r;
+}
+
+/* PCRs into which firmware measures nothing but that it came to their end. */
+static int add_separators(struct work *w, struct err *err)
+{
+    int r = 0;
+
+    for (unsigned pcr = 0; pcr < 8 && r == 0; pcr++) {
+        if (!((w->o->separators >> pcr) & 1))
+            continue;
+        if ((w->p.pcrs >> pcr) & 1)
+            r = err_set(err, ERR_USAGE,
+                    "--separator: PCR %u has more than that", pcr);
+        else
+            r = predict_boot_separator(&w->p, pcr, err);
+    }
+    return r;
+}
+
+/* PCR 5; "none": a disk without a GPT, or a network. */
+static int add_disk(struct work *w, struct err *err)
+{
+    struct span disk = SPAN_EMPTY;
+    int r;
+
+    if (!w->o->disk)
+        return 0;
+    r = strcmp(w->o->disk, "none") == 0 ? 0
+                                        : load_start(w, w->o->disk, &disk, err);
+    if (r == 0)
+        r = predict_boot_disk(&w->p, disk, err);
+    return r == 0 ? 0 : err_prefix(err, r, "%s", w->o->disk);
 }
 
 /* ---- what is booted -------------------------------------------------- */
@@ -356,10 +415,12 @@ static int predict_all(struct work *w, struct err *err)
             add_log,
             add_firmware,
             add_variables,
+            add_disk,
             add_boots,
             add_uki,
             add_kernel,
             add_grub,
+            add_separators,
             add_phases,
     };
     int r = 0;

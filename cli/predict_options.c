@@ -27,6 +27,11 @@ static bool take_log_pcrs(struct predict_options *o, const char *arg)
     return text_parse_bits(span_str(arg), TCG_PCRS, &o->log_pcrs);
 }
 
+static bool take_separators(struct predict_options *o, const char *arg)
+{
+    return text_parse_bits(span_str(arg), 8, &o->separators);
+}
+
 static bool take_stub(struct predict_options *o, const char *arg)
 {
     uint64_t v;
@@ -87,6 +92,8 @@ static const struct {
         {"firmware", TEXT, AT(firmware), NULL},
         {"crtm-version", TEXT, AT(crtm_version), NULL},
         {"pei-digest", LIST, AT(pei_digests), NULL},
+        {"separator", OTHER, 0, take_separators},
+        {"disk", TEXT, AT(disk), NULL},
         {"vars", TEXT, AT(vars), NULL},
         {"pk", TEXT, AT(pk), NULL},
         {"kek", TEXT, AT(kek), NULL},
@@ -135,7 +142,7 @@ static int check(struct cli *cli, const struct predict_options *o)
     if (ways > 1)
         return cli_misuse(cli, "one of --uki, --kernel, --grub");
     if (!ways && !o->boots.n && !o->firmware && !o->vars && !has_keys &&
-            !o->log)
+            !o->log && !o->disk && !o->separators)
         return cli_misuse(cli, "which files does the machine boot?");
     if (o->vars && has_keys)
         return cli_misuse(cli, "--vars, or the variables one by one");

@@ -14,12 +14,13 @@ struct predict_list {
 struct predict_options {
     const char *uki, *kernel, *cmdline, *grub, *firmware, *crtm_version, *vars,
             *pk, *kek, *db, *dbx, *log, *phases, *options, *pcrsig, *pcrsig_key,
-            *recipe;
+            *recipe, *disk;
     struct predict_list initrds, boots, files, credentials, globals, sysexts,
             pei_digests;
     unsigned banks; /* at least one */
     uint32_t pcrs;  /* 0: not given */
     uint32_t log_pcrs;
+    uint32_t separators;
     unsigned stub;
     enum predict_inner inner;
     bool has_secure_boot; /* was said */

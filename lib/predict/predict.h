@@ -5,7 +5,7 @@
  * Specification of the recipe: docs/proto/recipe.md.
  *
  *   predict_*            the prediction: a list of events, and what follows
- *   predict_boot_*       PCR 4 and 7: what firmware starts, and by whose word
+ *   predict_boot_*       PCR 4, 5, 7: what firmware starts, and by whose word
  *   predict_uki          PCR 4, 9, 11, 12, 13 of a unified kernel image
  *   predict_grub         PCR 8 and 9 of a GRUB configuration
  *   predict_firmware_*   PCR 0 of an OVMF image, variables of a store
@@ -120,6 +120,15 @@ int predict_boot_image(struct predict *p, const struct predict_file *image,
 int predict_boot_separator(struct predict *p, unsigned pcr, struct err *err)
         MUST_CHECK;
 
+/*
+ * PCR 5 of a boot without settings of a boot loader's own: separator, the
+ * partition table (when disk, its first PREDICT_DISK bytes, has a GPT), and
+ * the two notes of the end of boot services.
+ */
+#define PREDICT_DISK (1u << 20)
+int predict_boot_disk(struct predict *p, struct span disk, struct err *err)
+        MUST_CHECK;
+
 /* What firmware measures of Secure Boot, byte by byte as the variables hold. */
 struct predict_variables {
     bool has_secure_boot;
@@ -171,8 +180,8 @@ struct predict_uki {
 /*
  * PCR 4 (the image, and the kernel in it where the stub has it loaded), PCR 9
  * (options and initrd, by kernels from Linux 6.1 on), PCR 11 before the first
- * phase, PCR 12 and 13.  What cannot be derived is an error; ask for the other
- * PCRs then.
+ * phase, PCR 12 and 13; PCR 8 keeps its start value when no boot loader ran.
+ * What cannot be derived is an error; ask for the other PCRs then.
  */
 int predict_uki(struct predict *p, const struct predict_uki *u, struct err *err)
         MUST_CHECK;

@@ -327,6 +327,8 @@ static int add_all(struct predict *p, struct work *w, struct err *err)
         r = predict_uki_sections(p, w->uki.section, w->version, err);
     if (r == 0 && (wants(w, 9) || wants(w, 12) || wants(w, 13)))
         r = add_inputs(p, w, err);
+    if (r == 0 && wants(w, 8) && !w->in->is_loaded)
+        predict_start(p, 8);
     return r;
 }
 

@@ -138,6 +138,17 @@ else
     skip "the digest is the one that is signed" "no osslsigncode here"
 fi
 
+is "PCR 5 without a partition table" \
+    "$("$py" extend "$separator" \
+        "$(printf 'Exit Boot Services Invocation' | sha)" \
+        "$(printf 'Exit Boot Services Returned with Success' | sha)")" \
+    "$(value 5 sha256 --disk none)"
+is "PCRs with a separator alone" "$("$py" extend "$separator")" \
+    "$(value 6 sha256 --separator 2,3,6)"
+is "boot_aggregate, when all is known that it needs" 64 \
+    "$(predict --uki uki.efi --secure-boot on --separator 0,1,2,3,6,7 \
+        --disk none --json | jq -r '.boot_aggregate.sha256 | length')"
+
 cat >grub.cfg <<'END'
 set timeout=0
 search --set=root --file /xen
@@ -209,6 +220,9 @@ is "Secure Boot is not guessed" "qair attest predict: --secure-boot on, off or\
 is "the PEI volume is not guessed" "qair attest predict: --firmware needs\
  --pei-digest: the PEI volume changes itself before it is measured rc=2" \
     "$(says --firmware x)"
+is "a PCR that is more than a separator" \
+    "qair: --separator: PCR 5 has more than that rc=2" \
+    "$(says --disk none --separator 5)"
 is "a missing file" "qair: nowhere: no such file rc=1" \
     "$(says --boot nowhere)"
 is "what does not follow is not shown" \
