@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest_verify.h"
 
+#include "attest_ear.h"
 #include "attest_json.h"
 #include "attest_load.h"
 #include "cli_sandbox.h"
@@ -80,6 +81,18 @@ static void verdict_text(const struct judging *j, const struct appraisal *a)
     attest_print_findings(a);
 }
 
+static int verify_ear(struct judging *j, struct err *err)
+{
+    CLEANUP(appraise_detail_fini) struct appraise_detail d = {0};
+    static struct appraisal a;
+    struct span nonce = j->o->has_binder ? SPAN_OF(j->o->binder) : SPAN_EMPTY;
+
+    appraise_in_full(&j->in, &a, &d);
+    if (attest_ear_print(j->o->ear, &j->in, &a, &d, nonce, err) != 0)
+        return cli_fail(err);
+    return a.accept ? CLI_OK : CLI_NO;
+}
+
 static int verify(void *ctx)
 {
     struct judging *j = ctx;
@@ -88,6 +101,8 @@ static int verify(void *ctx)
 
     if (take_evidence(j, &err) != 0)
         return cli_fail(&err);
+    if (j->o->ear)
+        return verify_ear(j, &err);
     appraise(&j->in, &a);
     if (!j->o->json)
         verdict_text(j, &a);
@@ -172,6 +187,10 @@ static int run(
 
     if (r != CLI_OK)
         return r;
+    if (o.ear && o.json)
+        return cli_misuse(cli, "--json or --ear");
+    if (o.ear && attest_ear_check(o.ear, &err) != 0)
+        return cli_fail(&err);
     if (judging_init(&j, &o, &err) != 0)
         return cli_fail(&err);
     return cli_in_sandbox(job, &j);
@@ -183,7 +202,7 @@ static int run(
 
 int attest_verify(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, MAY, verify);
+    return run(cli, argc, argv, MAY | PACK_OPT_EAR, verify);
 }
 
 int attest_explain(struct cli *cli, int argc, char **argv)

@@ -6,9 +6,11 @@
 #include "cli.h"
 
 #define ATTEST_VERIFY_ARGS                                                     \
-    "EVIDENCE --pack DIR [--owner FILE] [--binder HEX] [--time T] [--json]"
+    "EVIDENCE --pack DIR [--owner FILE] [--binder HEX] [--time T] "            \
+    "[--json | --ear veraison|ietf[-cbor]]"
 #define ATTEST_VERIFY_HELP                                                     \
-    "appraise evidence by the pack; every difference is named"
+    "appraise evidence by the pack; every difference is named.  --ear: the "   \
+    "verdict as a result that Veraison and Trustee read"
 #define ATTEST_EXPLAIN_ARGS                                                    \
     "EVIDENCE --pack DIR [--owner FILE] [--binder HEX] [--time T] "            \
     "[--last EVIDENCE] [--json]"

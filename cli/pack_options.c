@@ -36,6 +36,7 @@ static const struct {
         {PACK_OPT_CORIM, "corim", TEXT, AT(corim)},
         {PACK_OPT_KEY, "key", TEXT, AT(key)},
         {PACK_OPT_PRODUCT, "product", TEXT, AT(product)},
+        {PACK_OPT_EAR, "ear", TEXT, AT(ear)},
         {PACK_OPT_EXPIRES, "expires", TIME, AT(expires)},
         {PACK_OPT_TIME, "time", TIME, AT(time)},
         {PACK_OPT_SINCE, "since", TIME, AT(since)},

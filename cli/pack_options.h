@@ -34,6 +34,7 @@ enum pack_option {
     PACK_OPT_KEY = 1 << 25,      /* --key FILE */
     PACK_OPT_PRODUCT = 1 << 26,  /* --product NAME */
     PACK_OPT_UNSIGNED = 1 << 27, /* --unsigned */
+    PACK_OPT_EAR = 1 << 28,      /* --ear FORMAT */
 };
 
 /* A command line holds no more; sets grow by further commands. */
@@ -42,7 +43,7 @@ enum pack_option {
 struct pack_options {
     const char *pack, *owner, *owner_key, *challenge, *output, *ca, *state,
             *address, *change, *recipe, *last, *claim, *note, *predict, *corim,
-            *key, *product;
+            *key, *product, *ear;
     uint64_t expires;   /* 0: never */
     uint64_t time;      /* 0: now */
     uint64_t since;     /* 0: not given */

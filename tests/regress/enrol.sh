@@ -249,6 +249,23 @@ refuses "older evidence does not" 1 "zone.policy is " explain server.evidence
 says "and the files are named" "90-default.policy differs from the reference"
 refuses "what changed since is told" 1 "the last good evidence had $policy" \
     explain server.evidence --last changed.evidence
+cat >ear.py <<'PY'
+import json, sys
+want, d = sys.argv[1], json.load(sys.stdin)
+m = d["submods"]["server"]
+assert d["eat_profile"] == "tag:github.com,2023:veraison/ear", d
+assert m["ear.status"] == want, m
+assert m["ear.appraisal-policy-id"].startswith("qair:rules/v1 "), m
+v = m["ear.trustworthiness-vector"]
+assert v["instance-identity"] == 2 and v["hardware"] == 32, v # emulated
+assert v["configuration"] == (2 if want == "warning" else 96), v
+PY
+ok "a verdict for others: never affirming with a software TPM" bash -o pipefail -c "qair attest verify changed.evidence --pack owner/pack --ear veraison 2>/dev/null | python3 ear.py warning"
+ok "a refusal for others" sh -c "qair attest verify server.evidence --pack owner/pack --ear veraison 2>/dev/null | python3 ear.py contraindicated"
+refuses "which is one in CBOR, too" 1 "tag:ietf.org,2026:rats/ear#04" \
+    qair attest verify server.evidence --pack owner/pack --ear ietf-cbor
+refuses "results of a form that is none" 2 "--ear is veraison or ietf" \
+    verify changed.evidence --ear jwt
 ok "the explanation as JSON" sh -c "qair attest explain changed.evidence --last server.evidence --pack owner/pack --json 2>/dev/null | python3 -c 'import json,sys; d=json.load(sys.stdin); assert d[\"accept\"] and len(d[\"rules\"][\"lines\"]) == 3 and d[\"n_changes\"] > 0 and all(c[\"attested\"] for c in d[\"claims\"])'"
 cp -r owner/pack/. server/pack/
 ok "the zone takes the rules" qair -z server zone reload
