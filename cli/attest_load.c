@@ -15,13 +15,18 @@ int attest_read(const char *path, struct attest_loaded *ret, struct err *err)
     return buf_load(&ret->bytes, AT_FDCWD, path, err);
 }
 
+int attest_parse(const char *path, struct attest_loaded *l, struct err *err)
+{
+    int r = evidence_parse(buf_span(&l->bytes), &l->e, err);
+
+    return r == 0 ? 0 : err_prefix(err, r, "%s", path);
+}
+
 int attest_load(const char *path, struct attest_loaded *ret, struct err *err)
 {
     int r = attest_read(path, ret, err);
 
-    if (r == 0)
-        r = evidence_parse(buf_span(&ret->bytes), &ret->e, err);
-    return r == 0 ? 0 : err_prefix(err, r, "%s", path);
+    return r == 0 ? attest_parse(path, ret, err) : r;
 }
 
 static const struct pack_zone *zone_of(

@@ -15,7 +15,10 @@ void attest_loaded_fini(struct attest_loaded *l);
 /* The bytes, not yet looked into. */
 int attest_read(const char *path, struct attest_loaded *ret, struct err *err)
         MUST_CHECK;
-/* And taken apart. */
+/* Takes apart what was read from path. */
+int attest_parse(const char *path, struct attest_loaded *l, struct err *err)
+        MUST_CHECK;
+/* Both. */
 int attest_load(const char *path, struct attest_loaded *ret, struct err *err)
         MUST_CHECK;
 /* Evidence names no zone: the attestation key says whose it is. */

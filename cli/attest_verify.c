@@ -44,16 +44,9 @@ static int judging_init(
     return r;
 }
 
-static int parse(const char *path, struct attest_loaded *l, struct err *err)
-{
-    int r = evidence_parse(buf_span(&l->bytes), &l->e, err);
-
-    return r == 0 ? 0 : err_prefix(err, r, "%s", path);
-}
-
 static int take_evidence(struct judging *j, struct err *err)
 {
-    int r = parse(j->o->arg[0], &j->now, err);
+    int r = attest_parse(j->o->arg[0], &j->now, err);
 
     if (r == 0)
         r = attest_find_zone(j->pack, &j->now.e, &j->in.zone, err);
@@ -122,7 +115,7 @@ static int take_last(struct judging *j, struct appraise_detail *was,
 {
     struct appraise_input in = j->in;
     struct appraisal a;
-    int r = parse(j->o->last, &j->last, err);
+    int r = attest_parse(j->o->last, &j->last, err);
 
     if (r != 0)
         return r;

@@ -11,6 +11,7 @@
 #include "attest_verify.h"
 #include "attest_watch.h"
 #include "cli.h"
+#include "cli_sandbox.h"
 #include "pack_load.h"
 #include "pack_options.h"
 #include "pack_store.h"
@@ -131,34 +132,69 @@ static void show_text(const struct evidence *e, const struct tcg_name *name,
     print_files(v);
 }
 
-static int show(const struct pack_options *o, struct err *err)
+/* A file of evidence that was read, and what is wanted of it. */
+struct reading {
+    const struct pack_options *o;
+    struct attest_loaded l;
+};
+
+static int show(struct reading *g, struct err *err)
 {
-    CLEANUP(attest_loaded_fini) struct attest_loaded l = {0};
     CLEANUP(evidence_events_fini) struct evidence_events v = {0};
     struct tcg_name name;
-    int r = attest_load(o->arg[0], &l, err);
+    int r = attest_parse(g->o->arg[0], &g->l, err);
 
-    if (r == 0 && l.e.log.len)
-        r = evidence_events_parse(l.e.log, &v, err);
-    if (r == 0 && tcg_name(&l.e.ak_public, &name) != 0)
+    if (r == 0 && g->l.e.log.len)
+        r = evidence_events_parse(g->l.e.log, &v, err);
+    if (r == 0 && tcg_name(&g->l.e.ak_public, &name) != 0)
         r = err_set(err, ERR_UNSUPPORTED, "attestation key is not usable");
     if (r != 0)
         return r;
-    if (o->json)
-        return show_json(&l.e, &name, &v, err);
-    show_text(&l.e, &name, &v);
+    if (g->o->json)
+        return show_json(&g->l.e, &name, &v, err);
+    show_text(&g->l.e, &name, &v);
     return 0;
+}
+
+static int job_show(void *ctx)
+{
+    struct err err = {0};
+
+    return show(ctx, &err) == 0 ? CLI_OK : cli_fail(&err);
+}
+
+/* Whether it can be taken apart at all, before a process does that holds the
+ * owner's key. */
+static int job_look(void *ctx)
+{
+    struct reading *g = ctx;
+    CLEANUP(evidence_events_fini) struct evidence_events v = {0};
+    struct err err = {0};
+    int r = attest_parse(g->o->arg[0], &g->l, &err);
+
+    if (r == 0 && g->l.e.log.len)
+        r = evidence_events_parse(g->l.e.log, &v, &err);
+    /* the appraisal names what is wrong with the log itself */
+    return r == 0 || g->l.e.ak.len ? CLI_OK : cli_fail(&err);
+}
+
+static int in_sandbox(const struct pack_options *o, cli_job *job)
+{
+    struct reading g = {.o = o};
+    struct err err = {0};
+    int r = attest_read(o->arg[0], &g.l, &err);
+    int code = r == 0 ? cli_in_sandbox(job, &g) : cli_fail(&err);
+
+    attest_loaded_fini(&g.l);
+    return code;
 }
 
 static int attest_show(struct cli *cli, int argc, char **argv)
 {
     struct pack_options o;
-    struct err err = {0};
     int r = pack_options_parse(cli, argc, argv, PACK_OPT_JSON, 0, 1, &o);
 
-    if (r != CLI_OK)
-        return r;
-    return show(&o, &err) == 0 ? CLI_OK : cli_fail(&err);
+    return r == CLI_OK ? in_sandbox(&o, job_show) : r;
 }
 
 /* ---- reference ------------------------------------------------------- */
@@ -314,6 +350,8 @@ static int attest_reference(struct cli *cli, int argc, char **argv)
     r = pack_options_parse(cli, argc, argv, may, need, 1, &o);
     if (r == CLI_OK && o.change && o.recipe)
         r = cli_misuse(cli, "--change or --recipe: a reload or a reboot");
+    if (r == CLI_OK)
+        r = in_sandbox(&o, job_look);
     if (r != CLI_OK)
         return r;
     return reference(&o, &err) == 0 ? CLI_OK : cli_fail(&err);

@@ -332,6 +332,11 @@ static void look_back(struct appraise_work *w)
 static void judge(struct appraise_work *w)
 {
     w->out->clock = w->e.quote.clock;
+    if (w->brief && !w->in->rules) {
+        appraise_zone(w);
+        by_reference(w);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(adapters); i++)
         adapters[i](w);
     look_back(w);
@@ -341,10 +346,11 @@ static void judge(struct appraise_work *w)
         by_reference(w);
 }
 
-void appraise_in_full(const struct appraise_input *in, struct appraisal *ret,
-        struct appraise_detail *detail)
+static void run(const struct appraise_input *in, bool brief,
+        struct appraisal *ret, struct appraise_detail *detail)
 {
-    struct appraise_work w = {.in = in, .out = ret, .detail = detail};
+    struct appraise_work w = {
+            .in = in, .out = ret, .detail = detail, .brief = brief};
     size_t passed = 0;
 
     memset(ret, 0, sizeof(*ret));
@@ -354,18 +360,24 @@ void appraise_in_full(const struct appraise_input *in, struct appraisal *ret,
     while (passed < ARRAY_LEN(checks) && checks[passed](&w))
         passed++;
     ret->genuine = passed == ARRAY_LEN(checks);
-    if (ret->genuine)
+    if (ret->genuine) {
         look_for_log(&w);
-    if (ret->genuine)
         judge(&w);
+    }
     evidence_events_fini(&w.events);
+}
+
+void appraise_in_full(const struct appraise_input *in, struct appraisal *ret,
+        struct appraise_detail *detail)
+{
+    run(in, false, ret, detail);
 }
 
 void appraise(const struct appraise_input *in, struct appraisal *ret)
 {
     struct appraise_detail detail;
 
-    appraise_in_full(in, ret, &detail);
+    run(in, true, ret, &detail);
     appraise_detail_fini(&detail);
 }
 

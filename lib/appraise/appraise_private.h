@@ -13,6 +13,7 @@ struct appraise_work {
     struct appraisal *out;
     struct appraise_detail *detail;
     struct appraisal files; /* findings of the comparison with the reference */
+    bool brief;             /* nobody looks at claims that no rule needs */
 };
 
 /* Adds a finding; the texts are made safe to show. */

@@ -153,6 +153,42 @@ static void say_file_findings(const struct teller *t)
         buf_printf(t->out, "      and %zu more\n", t->a->n_more);
 }
 
+#define VALUES_SHOWN 3 /* of a set; its list has them all */
+
+static const struct rules_set *find_set(
+        const struct rules_sets *sets, const char *name)
+{
+    for (size_t i = 0; i < sets->n; i++) {
+        if (strcmp(sets->set[i].name, name) == 0)
+            return &sets->set[i];
+    }
+    return NULL;
+}
+
+/* What the sets of a line say, and since when. */
+static void say_sets(const struct teller *t, const struct rules_line *l)
+{
+    const struct rules *r = t->in->rules->rules;
+
+    for (size_t i = l->first_set; i < l->first_set + l->n_sets; i++) {
+        const struct rules_set *s = find_set(&t->in->sets, r->set[i]);
+        char since[TEXT_TIME_SIZE];
+
+        if (!s)
+            continue;
+        buf_printf(t->out, "      %s, since %s%s, has ", s->name,
+                text_format_time(s->since, since) ? since : "?",
+                s->revoked ? ", revoked" : "");
+        for (size_t k = 0; k < s->n && k < VALUES_SHOWN; k++) {
+            buf_append_str(t->out, k ? ", " : "");
+            say_value(&s->value[k], t->out);
+        }
+        if (s->n > VALUES_SHOWN)
+            buf_printf(t->out, " and %zu more", s->n - VALUES_SHOWN);
+        buf_append_str(t->out, s->n ? "\n" : "no value\n");
+    }
+}
+
 static void say_line(struct teller *t, const struct rules_judged *j)
 {
     const struct rules_line *l = j->line;
@@ -170,6 +206,7 @@ static void say_line(struct teller *t, const struct rules_judged *j)
     buf_printf(t->out, ";\n      line %u of the rules: ", l->line);
     rules_format_line(t->in->rules->rules, l, t->out);
     buf_append_u8(t->out, '\n');
+    say_sets(t, l);
     if (j->claim)
         say_was(t, j->claim->name);
     if (strcmp(l->name, "zone.files") == 0)

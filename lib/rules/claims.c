@@ -111,10 +111,12 @@ void claims_fini(struct claims *c)
 
 /* ---- adding ---------------------------------------------------------- */
 
-static struct claim *find(const struct claims *c, const char *name)
+/* Lists are long where one claim is many: pointers tell most apart. */
+static struct claim *find(
+        const struct claims *c, const struct claim_def *d, const char *name)
 {
     for (size_t i = 0; i < c->n; i++) {
-        if (strcmp(c->claim[i].name, name) == 0)
+        if (c->claim[i].def == d && strcmp(c->claim[i].name, name) == 0)
             return &c->claim[i];
     }
     return NULL;
@@ -157,7 +159,7 @@ static void add(struct claims *c, const char *name, const struct claim_value *v,
         return;
     assert(d && claims_fits(d, v));
     n.attested = attested && !c->unattested;
-    was = d->flags & CLAIM_MANY ? NULL : find(c, name);
+    was = d->flags & CLAIM_MANY ? NULL : find(c, d, name);
     if (was && (was->attested || was->disputed)) {
         was->disputed |= n.attested && !claims_value_eq(&was->value, v);
         was->attested &= !was->disputed;
@@ -252,5 +254,5 @@ int claims_ok(const struct claims *c, struct err *err)
 
 const struct claim *claims_get(const struct claims *c, const char *name)
 {
-    return find(c, name);
+    return find(c, claims_find(span_str(name)), name);
 }

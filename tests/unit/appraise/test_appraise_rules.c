@@ -346,6 +346,53 @@ static void test_what_nothing_proves_is_told_apart(void **state)
     assert_told("Said, and proved by nothing:\n  zone.files approved, by ");
 }
 
+static void set_values(const char *name, const char *claim, uint64_t n)
+{
+    struct buf file = BUF_INIT(LIMIT_LOG_ENTRY_MAX);
+    struct claim_value v[9];
+    struct rules_set s = {.def = claims_find(span_str(claim)),
+            .since = FIXTURE_NOW - 60,
+            .n = n,
+            .value = v};
+    char path[64];
+
+    (void)snprintf(s.name, sizeof(s.name), "%s", name);
+    (void)snprintf(s.claim, sizeof(s.claim), "%s", claim);
+    for (uint64_t i = 0; i < n; i++)
+        v[i] = (struct claim_value){.type = CLAIM_NUMBER, .number = i};
+    (void)snprintf(path, sizeof(path), "values/%s.json", name);
+    assert_int_equal(pack_values_sign(&s, server.owner, &file, NULL), 0);
+    assert_int_equal(pack_add(pack, span_str(path), buf_span(&file), NULL), 0);
+    buf_fini(&file);
+}
+
+static void test_sets_are_told_with_their_values(void **state)
+{
+    (void)state;
+    set_values("few", "tpm.resets", 1);
+    set_values("many", "tpm.resets", 5);
+    set_values("none", "tpm.resets", 0);
+    set_rules("server", "state golden\ntpm.resets in few or many\n", 0);
+    run();
+    assert_false(out.accept);
+    assert_told("  tpm.resets is 5, by TPM quote;\n"
+                "      line 2 of the rules: tpm.resets in few or many\n"
+                "      few, since 2025-11-25T02:25:00Z, has 0\n"
+                "      many, since 2025-11-25T02:25:00Z, has 0, 1, 2 and 2 "
+                "more\n");
+}
+
+static void test_an_empty_set_lets_nothing_pass(void **state)
+{
+    (void)state;
+    set_values("none", "tpm.resets", 0);
+    set_rules("server", "state golden\ntpm.resets not in none\n", 0);
+    run();
+    assert_false(out.accept);
+    assert_told("tpm.resets is undecided: its set is empty;");
+    assert_told("none, since 2025-11-25T02:25:00Z, has no value\n");
+}
+
 static void test_explain_stays_a_line_a_finding(void **state)
 {
     (void)state;
@@ -378,6 +425,8 @@ int main(void)
             T(test_a_restart_is_told),
             T(test_changes_beside_the_reason_are_told),
             T(test_what_nothing_proves_is_told_apart),
+            T(test_sets_are_told_with_their_values),
+            T(test_an_empty_set_lets_nothing_pass),
             T(test_explain_stays_a_line_a_finding),
     };
 
