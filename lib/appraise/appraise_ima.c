@@ -11,28 +11,43 @@
 #include <stdio.h>
 
 #define PART "list of measured files"
+/* What CLAIMS_MAX and, with their sources, CLAIMS_BYTES_MAX leave room for
+ * beside the claims of other evidence. */
+#define FILES_MAX 4096
 
 struct lines {
     struct claims *c;
     size_t first; /* claim of the first file */
     size_t files;
     size_t unsigned_files;
-    bool hidden; /* a line whose digest cannot be told */
+    const char *hidden; /* why some line's digest is not told */
     bool has_template, same_template;
     struct span template;
 };
+
+static void add_file(struct claims *c, const struct ima_entry *e)
+{
+    char path[72], source[CLAIMS_SOURCE_MAX + 1];
+
+    text_format_safe(e->path, path, sizeof(path));
+    (void)snprintf(source, sizeof(source), "measured file %zu, in PCR 10: %s",
+            e->index + 1, path);
+    claims_add_bytes(c, "ima.file", SPAN(e->digest, e->digest_len), source);
+}
 
 static void take_file(struct lines *l, const struct ima_entry *e)
 {
     /* What a violation says anybody may have written, and what was read then
      * may be anything. */
-    if (e->violation || !e->known || !e->digest_ok || e->digest_len == 0) {
-        l->hidden = true;
-        return;
-    }
-    claims_add_bytes(l->c, "ima.file", SPAN(e->digest, e->digest_len),
-            "line of the list of measured files, in PCR 10");
-    l->files++;
+    if (e->violation)
+        l->hidden = "a file changed while it was measured";
+    else if (!e->known || !e->digest_ok || e->digest_len == 0)
+        l->hidden = "a line's template or digest is not known";
+    else if (l->files == FILES_MAX)
+        l->hidden = "it has more files than are told one by one";
+    else
+        add_file(l->c, e);
+    l->files += l->files < FILES_MAX;
     l->unsigned_files += !ima_has(e, IMA_SIG);
 }
 
@@ -126,8 +141,10 @@ static int explain(struct appraise_work *w, struct span bytes,
         r = walk(w, list, prefix.covered, &l, err);
     if (r != 0)
         return r;
-    if (l.hidden)
+    if (l.hidden) {
         claims_unattested(l.c, l.first);
+        appraise_note(w, PART, l.hidden);
+    }
     add_sums(&l, &prefix);
     return 0;
 }

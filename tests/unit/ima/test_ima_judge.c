@@ -2,6 +2,7 @@
 /* Room ima, judging: replay, the covered part, allowed files, signatures. */
 #include "ima_lists.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -207,6 +208,34 @@ static void test_lines_of_another_pcr_are_not_covered(void **state)
             find_in(buf_span(&l.text), IMA_ASCII, CRYPTO_SHA256, &goal, &p), 0);
     assert_int_equal(p.covered, 3);
     assert_int_equal(p.total, 4);
+    list_fini(&l);
+}
+
+/* A list of any length is walked in the memory of one entry. */
+static void test_many_entries_take_no_heap(void **state)
+{
+    struct list l = list_new();
+    struct ima_replay r;
+    struct ima_prefix p;
+    struct ima_goal goal = {0};
+    size_t before;
+
+    (void)state;
+    many(&l, 20000);
+    assert_int_equal(ima_replay_all(open_list(buf_span(&l.text), IMA_ASCII),
+                             CRYPTO_SHA256, 10, SPAN_EMPTY, &r, NULL),
+            0);
+    before = mallinfo2().uordblks;
+    goal.value = SPAN(r.value, CRYPTO_SHA256_SIZE);
+    for (size_t i = 0; i < 2; i++) {
+        struct span s = buf_span(i ? &l.text : &l.bytes);
+
+        assert_int_equal(find_in(s, i ? IMA_ASCII : IMA_BINARY, CRYPTO_SHA256,
+                                 &goal, &p),
+                0);
+        assert_int_equal(p.covered, 20000);
+        assert_int_equal(mallinfo2().uordblks, before);
+    }
     list_fini(&l);
 }
 
@@ -487,6 +516,7 @@ int main(void)
             cmocka_unit_test(test_a_line_that_is_gone_moved_or_twice),
             cmocka_unit_test(test_a_stated_hash_of_another_line),
             cmocka_unit_test(test_lines_of_another_pcr_are_not_covered),
+            cmocka_unit_test(test_many_entries_take_no_heap),
             cmocka_unit_test(test_boot_aggregate),
             cmocka_unit_test(test_every_file_must_be_allowed),
             cmocka_unit_test(test_unordered_sets_are_seen),
