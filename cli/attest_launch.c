@@ -14,10 +14,15 @@
 #define FILE_MAX_BYTES (1u << 30)
 /* SNP alone, as QEMU has it. */
 #define FEATURES_DEFAULT 1
+/* What a host may do with the same files: sizes of a guest, kinds of CPU. */
+#define SIZES_MAX 512
+#define CPUS_MAX  16
 
 struct launch_options {
     const char *ovmf, *kernel, *initrd, *append, *svsm;
-    const char *cpu, *cpu_sig, *vcpus, *features, *vars_size, *mode, *vmm;
+    const char *vcpus, *features, *vars_size, *mode, *vmm;
+    size_t n_cpus;
+    const char *cpu[CPUS_MAX]; /* types and signatures */
     bool json;
 };
 
@@ -32,8 +37,6 @@ static const struct {
         {"initrd", AT(initrd)},
         {"append", AT(append)},
         {"svsm", AT(svsm)},
-        {"cpu", AT(cpu)},
-        {"cpu-sig", AT(cpu_sig)},
         {"vcpus", AT(vcpus)},
         {"features", AT(features)},
         {"vars-size", AT(vars_size)},
@@ -44,18 +47,22 @@ static const struct {
 static int parse(
         struct cli *cli, int argc, char **argv, struct launch_options *ret)
 {
-    struct option options[ARRAY_LEN(table) + 2] = {0};
+    struct option options[ARRAY_LEN(table) + 3] = {0};
     int c;
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         options[i] = (struct option){
                 table[i].name, required_argument, NULL, 256 + (int)i};
     options[ARRAY_LEN(table)] = (struct option){"json", no_argument, NULL, 'j'};
+    options[ARRAY_LEN(table) + 1] =
+            (struct option){"cpu", required_argument, NULL, 'c'};
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 'j')
             ret->json = true;
+        else if (c == 'c' && ret->n_cpus < CPUS_MAX)
+            ret->cpu[ret->n_cpus++] = optarg;
         else if (c < 256)
-            return cli_misuse(cli, "unknown option");
+            return cli_misuse(cli, "unknown option, or too many of one");
         else
             memcpy((char *)ret + table[c - 256].at, &optarg, sizeof(optarg));
     }
@@ -106,36 +113,72 @@ static int number(const char *text, uint64_t max, const char *what,
     return 0;
 }
 
+/* "4", "1-8", "1,2,4": ascending. */
+static int take_sizes(
+        const char *text, uint32_t *size, size_t *ret_n, struct err *err)
+{
+    uint64_t from, until, last = 0;
+    size_t n = 0;
+
+    for (const char *p = text;; p++) {
+        char *end;
+
+        from = until = *p >= '1' && *p <= '9' ? strtoull(p, &end, 10) : 0;
+        if (from && *end == '-')
+            until = strtoull(end + 1, &end, 10);
+        if (from <= last || until < from || until > SNP_VCPUS_MAX ||
+                until - from >= SIZES_MAX - n)
+            break;
+        for (last = until; from <= until; from++)
+            size[n++] = (uint32_t)from;
+        p = end;
+        if (!*p) {
+            *ret_n = n;
+            return 0;
+        }
+        if (*p != ',')
+            break;
+    }
+    return err_set(err, ERR_USAGE,
+            "--vcpus takes 4, 1-8 or 1,2,4, at most %d of them, up to %d",
+            SIZES_MAX, SNP_VCPUS_MAX);
+}
+
+static int cpu_sig(const char *cpu, uint32_t *ret, struct err *err)
+{
+    uint64_t v;
+
+    if (snp_cpu_sig_of_type(cpu, ret))
+        return 0;
+    if (number(cpu, UINT32_MAX, "cpu", &v, err) != 0)
+        return err_set(err, ERR_USAGE,
+                "--cpu EPYC-Milan and so on, or what CPUID 1 has in EAX");
+    *ret = (uint32_t)v;
+    return 0;
+}
+
 static int take_numbers(
         const struct launch_options *o, struct snp_launch *l, struct err *err)
 {
-    uint64_t vcpus = 0, sig = 0;
     int mode, vmm, r = look_up(modes, o->mode, "mode", &mode, err);
 
     l->features = FEATURES_DEFAULT;
     if (r == 0)
         r = look_up(vmms, o->vmm, "vmm", &vmm, err);
     if (r == 0)
-        r = number(o->vcpus, SNP_VCPUS_MAX, "vcpus", &vcpus, err);
-    if (r == 0)
         r = number(o->features, UINT64_MAX, "features", &l->features, err);
     if (r == 0)
         r = number(
                 o->vars_size, UINT32_MAX, "vars-size", &l->ovmf_vars_size, err);
-    if (r == 0)
-        r = number(o->cpu_sig, UINT32_MAX, "cpu-sig", &sig, err);
     if (r != 0)
         return r;
     l->mode = (enum snp_mode)mode;
     l->vmm = (enum snp_vmm)vmm;
-    l->vcpus = (uint32_t)vcpus;
-    l->vcpu_sig = (uint32_t)sig;
     /* EC2 and GCE have a value of their own there, SEV nothing. */
-    if (!o->cpu_sig &&
-            (o->cpu || (l->vmm == SNP_VMM_QEMU && l->mode != SNP_MODE_SEV)) &&
-            (!o->cpu || !snp_cpu_sig_of_type(o->cpu, &l->vcpu_sig)))
+    if (o->n_cpus == 0 && l->vmm == SNP_VMM_QEMU && l->mode != SNP_MODE_SEV)
         return err_set(err, ERR_USAGE,
-                "--cpu EPYC-Milan and so on, or --cpu-sig with CPUID 1, EAX");
+                "--cpu EPYC-Milan and so on: the digest "
+                "depends on it");
     return 0;
 }
 
@@ -166,8 +209,64 @@ static int hash_kernel(
     return r;
 }
 
-static int work(const struct launch_options *o, uint8_t digest[SNP_DIGEST],
-        size_t *ret_len, struct err *err)
+/* ---- digests ------------------------------------------------------------ */
+
+struct answers {
+    const struct launch_options *o;
+    json_t *list; /* or NULL: printed */
+};
+
+static int answer(struct answers *a, const struct snp_launch *l,
+        const char *cpu, struct err *err)
+{
+    char hex[TEXT_HEX_SIZE(SNP_DIGEST)];
+    uint8_t digest[SNP_DIGEST];
+    size_t len;
+    int r = snp_launch_digest(l, digest, &len, err);
+
+    if (r != 0)
+        return r;
+    text_format_hex(SPAN(digest, len), hex);
+    if (!a->o->json) {
+        (void)printf("%s  vcpus %u%s%s\n", hex, l->vcpus, cpu ? ", " : "",
+                cpu ? cpu : "");
+        return 0;
+    }
+    if (json_array_append_new(a->list,
+                json_pack("{s:s, s:I, s:s}", "digest", hex, "vcpus",
+                        (json_int_t)l->vcpus, "cpu", cpu ? cpu : "")) != 0)
+        return err_set(err, ERR_MEMORY, "no memory");
+    return 0;
+}
+
+/* Each size with each CPU; OVMF itself is hashed once. */
+static int answer_all(struct answers *a, struct snp_launch *l, struct err *err)
+{
+    const struct launch_options *o = a->o;
+    uint8_t ovmf[SNP_DIGEST];
+    uint32_t size[SIZES_MAX];
+    size_t n = 0;
+    int r = take_sizes(o->vcpus, size, &n, err);
+
+    if (r == 0 && l->mode == SNP_MODE_SNP) {
+        r = snp_launch_ovmf(l->ovmf, ovmf, err);
+        l->ovmf_digest = ovmf;
+    }
+    for (size_t c = 0; r == 0 && c < (o->n_cpus ? o->n_cpus : 1); c++) {
+        const char *cpu = o->n_cpus ? o->cpu[c] : NULL;
+
+        if (cpu)
+            r = cpu_sig(cpu, &l->vcpu_sig, err);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+            l->vcpus = size[i];
+            r = answer(a, l, cpu, err);
+        }
+    }
+    return r;
+}
+
+static int work(
+        const struct launch_options *o, struct answers *a, struct err *err)
 {
     CLEANUP(buf_fini) struct buf ovmf = {0}, svsm = {0};
     struct snp_launch l = {0};
@@ -186,31 +285,28 @@ static int work(const struct launch_options *o, uint8_t digest[SNP_DIGEST],
         return r;
     l.ovmf = buf_span(&ovmf);
     l.svsm = buf_span(&svsm);
-    return snp_launch_digest(&l, digest, ret_len, err);
+    return answer_all(a, &l, err);
 }
 
 int attest_launch(struct cli *cli, int argc, char **argv)
 {
-    char hex[TEXT_HEX_SIZE(SNP_DIGEST)];
     struct launch_options o = {0};
-    uint8_t digest[SNP_DIGEST];
+    struct answers a = {.o = &o};
     struct err err = {0};
-    size_t len;
     int r = parse(cli, argc, argv, &o);
 
     if (r != CLI_OK)
         return r;
-    if (work(&o, digest, &len, &err) != 0)
-        return cli_fail(&err);
-    text_format_hex(SPAN(digest, len), hex);
-    if (!o.json) {
-        (void)printf("%s\n", hex);
-        return CLI_OK;
-    }
-    r = cli_json_put(
-            json_pack("{s:s, s:s}", "claim",
-                    len == SNP_DIGEST ? "snp.measurement" : "SEV launch digest",
-                    "digest", hex),
-            stdout, &err);
+    if (o.json && !(a.list = json_array()))
+        return cli_fail(&(struct err){ERR_MEMORY, "no memory"});
+    r = work(&o, &a, &err);
+    if (r == 0 && o.json)
+        r = cli_json_put(json_pack("{s:s, s:O}", "claim",
+                                 o.mode && strncmp(o.mode, "sev", 3) == 0
+                                         ? "" /* has no report */
+                                         : "snp.measurement",
+                                 "values", a.list),
+                stdout, &err);
+    json_decref(a.list);
     return r == 0 ? CLI_OK : cli_fail(&err);
 }

@@ -16,7 +16,7 @@
     "judge an SEV-SNP report: CERTS are files or folders with its "            \
     "certificates, DER, PEM or the host's table"
 #define ATTEST_LAUNCH_ARGS                                                     \
-    "--ovmf FILE --vcpus N [--cpu TYPE | --cpu-sig N] [--kernel FILE "         \
+    "--ovmf FILE --vcpus LIST [--cpu TYPE | N]... [--kernel FILE "             \
     "[--initrd FILE] [--append TEXT]] [--mode snp | sev | sev-es | svsm] "     \
     "[--vmm qemu | ec2 | gce] [--features N] [--svsm FILE --vars-size N] "     \
     "[--json]"

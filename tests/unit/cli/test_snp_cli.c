@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* qair attest snp and launch over files of others: args: PROGRAM. */
+/* qair attest snp and launch over files of others: args: PROGRAM
+ * FIRMWARE. */
 #include "snp_fixture.h"
 
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 
 #include <cmocka.h>
 
-static const char *program;
+static const char *program, *firmware;
 static char folder[64], out[8192];
 
 static void put_file(const char *name, struct span s)
@@ -167,6 +168,43 @@ static void test_what_is_wrong_is_told(void **state)
     says("host-data: ");
 }
 
+static unsigned lines(void)
+{
+    unsigned n = 0;
+
+    for (const char *p = out; *p; p++)
+        n += *p == '\n';
+    return n;
+}
+
+static void test_a_guest_has_a_digest_for_each_size_and_cpu(void **state)
+{
+    char one[97];
+
+    (void)state;
+    assert_int_equal(QAIR("attest", "launch", "--ovmf", firmware, "--vcpus",
+                             "2", "--cpu", "EPYC-Genoa"),
+            0);
+    assert_int_equal(lines(), 1);
+    says("  vcpus 2, EPYC-Genoa\n");
+    memcpy(one, out, 96);
+    one[96] = '\0';
+    assert_int_equal(
+            QAIR("attest", "launch", "--ovmf", firmware, "--vcpus", "1-2,8",
+                    "--cpu", "EPYC-Milan", "--cpu", "0xa10f10"),
+            0);
+    assert_int_equal(lines(), 6);
+    says(one);
+    assert_int_equal(QAIR("attest", "launch", "--ovmf", firmware, "--vcpus",
+                             "1", "--vmm", "ec2", "--json"),
+            0);
+    says("\"claim\":\"snp.measurement\"");
+    assert_int_equal(QAIR("attest", "launch", "--ovmf", firmware, "--vcpus",
+                             "1", "--mode", "sev"),
+            0);
+    assert_int_equal(strcspn(out, " "), 64);
+}
+
 static void test_misuse_is_told(void **state)
 {
     (void)state;
@@ -185,6 +223,13 @@ static void test_misuse_is_told(void **state)
     assert_int_equal(QAIR("attest", "launch", "--ovmf", "report.bin", "--vcpus",
                              "0x", "--cpu", "EPYC-Milan"),
             2);
+    static const char *const sizes[] = {
+            "0", "2-1", "1,1", "1-513", "4097", "1-", "1,", "+1", "01"};
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        assert_int_equal(QAIR("attest", "launch", "--ovmf", firmware, "--vcpus",
+                                 sizes[i], "--cpu", "EPYC-Milan"),
+                2);
+    }
     assert_int_equal(QAIR("attest", "launch", "--ovmf", "report.bin", "--vcpus",
                              "1", "--cpu", "EPYC-Milan"),
             1);
@@ -195,11 +240,13 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_a_folder_of_snpguest_is_judged_as_it_is),
             cmocka_unit_test(test_what_is_wrong_is_told),
+            cmocka_unit_test(test_a_guest_has_a_digest_for_each_size_and_cpu),
             cmocka_unit_test(test_misuse_is_told),
     };
 
-    if (argc != 2)
+    if (argc != 3)
         return 2;
     program = argv[1];
+    firmware = argv[2];
     return cmocka_run_group_tests(tests, setup, teardown);
 }
