@@ -4,7 +4,9 @@
 #include "attest_ear.h"
 #include "attest_json.h"
 #include "attest_load.h"
+#include "attest_snp.h"
 #include "cli_sandbox.h"
+#include "foreign.h"
 #include "pack_load.h"
 
 #include <stdio.h>
@@ -195,6 +197,10 @@ static int run(
 
 int attest_verify(struct cli *cli, int argc, char **argv)
 {
+    if (foreign_has_report(argc, argv))
+        return attest_snp(cli, argc, argv);
+    if (foreign_takes(argc, argv))
+        return foreign_verify(cli, argc, argv);
     return run(cli, argc, argv, MAY | PACK_OPT_EAR, verify);
 }
 

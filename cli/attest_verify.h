@@ -4,13 +4,15 @@
 #define QAIR_CLI_ATTEST_VERIFY_H
 
 #include "cli.h"
+#include "foreign.h"
 
 #define ATTEST_VERIFY_ARGS                                                     \
     "EVIDENCE --pack DIR [--owner FILE] [--binder HEX] [--time T] "            \
-    "[--json | --ear veraison|ietf[-cbor]]"
+    "[--json | --ear veraison|ietf[-cbor]] | " FOREIGN_ARGS
 #define ATTEST_VERIFY_HELP                                                     \
-    "appraise evidence by the pack; every difference is named.  --ear: the "   \
-    "verdict as a result that Veraison and Trustee read"
+    "appraise evidence of a zone by the pack; every difference is named.  "    \
+    "--ear: the verdict as a result that Veraison and Trustee read. "          \
+    " " FOREIGN_HELP
 #define ATTEST_EXPLAIN_ARGS                                                    \
     "EVIDENCE --pack DIR [--owner FILE] [--binder HEX] [--time T] "            \
     "[--last EVIDENCE] [--json]"

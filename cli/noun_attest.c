@@ -178,11 +178,22 @@ static int job_look(void *ctx)
     return r == 0 || g->l.e.ak.len ? CLI_OK : cli_fail(&err);
 }
 
-static int in_sandbox(const struct pack_options *o, cli_job *job)
+/* Of the file, or of this zone now. */
+static int take(struct cli *cli, struct pack_options *o,
+        struct attest_loaded *ret, struct err *err)
+{
+    if (o->n_args == 1)
+        return attest_read(o->arg[0], ret, err);
+    o->arg[0] = "this zone";
+    ret->bytes = BUF_INIT(LIMIT_EVIDENCE_MAX);
+    return zone_evidence_take(cli, NULL, &ret->bytes, err);
+}
+
+static int in_sandbox(struct cli *cli, struct pack_options *o, cli_job *job)
 {
     struct reading g = {.o = o};
     struct err err = {0};
-    int r = attest_read(o->arg[0], &g.l, &err);
+    int r = take(cli, o, &g.l, &err);
     int code = r == 0 ? cli_in_sandbox(job, &g) : cli_fail(&err);
 
     attest_loaded_fini(&g.l);
@@ -192,9 +203,10 @@ static int in_sandbox(const struct pack_options *o, cli_job *job)
 static int attest_show(struct cli *cli, int argc, char **argv)
 {
     struct pack_options o;
-    int r = pack_options_parse(cli, argc, argv, PACK_OPT_JSON, 0, 1, &o);
+    int r = pack_options_parse(
+            cli, argc, argv, PACK_OPT_JSON, 0, PACK_ARGS_OPTIONAL, &o);
 
-    return r == CLI_OK ? in_sandbox(&o, job_show) : r;
+    return r == CLI_OK ? in_sandbox(cli, &o, job_show) : r;
 }
 
 /* ---- reference ------------------------------------------------------- */
@@ -351,15 +363,17 @@ static int attest_reference(struct cli *cli, int argc, char **argv)
     if (r == CLI_OK && o.change && o.recipe)
         r = cli_misuse(cli, "--change or --recipe: a reload or a reboot");
     if (r == CLI_OK)
-        r = in_sandbox(&o, job_look);
+        r = in_sandbox(cli, &o, job_look);
     if (r != CLI_OK)
         return r;
     return reference(&o, &err) == 0 ? CLI_OK : cli_fail(&err);
 }
 
 static const struct cli_verb verbs[] = {
-        {"evidence", ZONE_EVIDENCE_ARGS, ZONE_EVIDENCE_HELP, zone_evidence},
-        {"show", "EVIDENCE [--json]", "what evidence says, without judging it",
+        {"collect", ZONE_EVIDENCE_ARGS, ZONE_EVIDENCE_HELP, zone_evidence},
+        {"show", "[EVIDENCE] [--json]",
+                "what evidence says, this machine's when none is given, "
+                "without judging it",
                 attest_show},
         {"verify", ATTEST_VERIFY_ARGS, ATTEST_VERIFY_HELP, attest_verify},
         {"explain", ATTEST_EXPLAIN_ARGS, ATTEST_EXPLAIN_HELP, attest_explain},

@@ -94,7 +94,9 @@ static int check(struct cli *cli, int n_args, unsigned missing,
         if (missing & table[i].bit)
             return cli_misuse(cli, "--%s is needed", table[i].name);
     }
-    if (o->n_args != n_args)
+    if (n_args == PACK_ARGS_OPTIONAL && o->n_args > 1)
+        return cli_misuse(cli, "wants one argument or none");
+    if (n_args >= 0 && o->n_args != n_args)
         return cli_misuse(cli, "wants %d argument%s, got %d", n_args,
                 n_args == 1 ? "" : "s", o->n_args);
     return CLI_OK;

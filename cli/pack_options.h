@@ -59,8 +59,9 @@ struct pack_options {
 
 /*
  * CLI_OK, or CLI_MISUSE after a message.  allowed and required are masks;
- * n_args arguments are wanted.
+ * n_args arguments are wanted, or one or none.
  */
+#define PACK_ARGS_OPTIONAL (-1)
 int pack_options_parse(struct cli *cli, int argc, char **argv, unsigned allowed,
         unsigned required, int n_args, struct pack_options *ret);
 

@@ -141,25 +141,35 @@ int zone_answer(struct cli *cli, int argc, char **argv)
     return r ? cli_fail(&err) : CLI_OK;
 }
 
+int zone_evidence_take(
+        struct cli *cli, const char *binder, struct buf *ret, struct err *err)
+{
+    static struct cli_admin a = {.fd = -1};
+    struct msg_evidence_get q;
+    int r;
+
+    crypto_sha256(span_str(EVIDENCE_BINDER), q.binder);
+    if (binder && !text_parse_hex(span_str(binder), q.binder, sizeof q.binder))
+        return err_set(err, ERR_USAGE,
+                "--binder is 64 digits of lower-case hex, not '%s'", binder);
+    r = cli_admin_open(cli, "key.sock", &a, err);
+    if (r == 0)
+        r = cli_admin_ask_file(&a, MSG_SELF_EVIDENCE, &q, ret, err);
+    cli_admin_close(&a);
+    return r;
+}
+
 int zone_evidence(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(buf_fini) struct buf evidence = BUF_INIT(LIMIT_EVIDENCE_MAX);
-    static struct cli_admin a = {.fd = -1};
-    struct msg_evidence_get q;
     const char *out, *binder = NULL;
     struct err err;
     int r;
 
     if (!arguments(cli, argc, argv, 0, &out, &binder))
         return CLI_MISUSE;
-    crypto_sha256(span_str(EVIDENCE_BINDER), q.binder);
-    if (binder && !text_parse_hex(span_str(binder), q.binder, sizeof q.binder))
-        return cli_misuse(cli, "--binder is 64 digits of lower-case hex");
-    r = cli_admin_open(cli, "key.sock", &a, &err);
-    if (r == 0)
-        r = cli_admin_ask_file(&a, MSG_SELF_EVIDENCE, &q, &evidence, &err);
+    r = zone_evidence_take(cli, binder, &evidence, &err);
     if (r == 0)
         r = buf_store(buf_span(&evidence), AT_FDCWD, out, 0644, &err);
-    cli_admin_close(&a);
     return r ? cli_fail(&err) : CLI_OK;
 }

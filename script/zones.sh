@@ -59,7 +59,7 @@ zones_enrol() {
 
 # zones_approve ZONE: its present state becomes the reference.
 zones_approve() {
-    run "qair -z $1 attest evidence -o $1.evidence"
+    run "qair -z $1 attest collect -o $1.evidence"
     run "qair attest reference $1.evidence --owner-key owner/owner.key --pack owner/pack"
 }
 

@@ -157,8 +157,8 @@ refuses "a name is taken once" 1 "--replace" \
 reference() { qair attest reference "$1" --owner-key owner/owner.key --pack owner/pack "${@:2}"; }
 verify() { qair attest verify "$1" --pack owner/pack --owner owner/pack/owner.pub "${@:2}"; }
 
-ok "evidence of the zone" qair -z server attest evidence -o server.evidence
-ok "evidence of the other" qair -z twin attest evidence -o twin.evidence
+ok "evidence of the zone" qair -z server attest collect -o server.evidence
+ok "evidence of the other" qair -z twin attest collect -o twin.evidence
 refuses "nothing is approved yet" 1 "no approved state" verify server.evidence
 refuses "evidence of a machine that is not in the pack" 1 "enrol it first" \
     reference twin.evidence
@@ -182,7 +182,7 @@ ok "it is golden, and emulated" verify server.evidence
 says "and says so" "golden (emulated)"
 ok "as JSON" sh -c "qair attest verify server.evidence --pack owner/pack --json 2>/dev/null | python3 -c 'import json,sys; assert json.load(sys.stdin)[\"accept\"]'"
 ok "evidence for a binder" \
-    qair -z server attest evidence -o fresh.evidence --binder "$binder"
+    qair -z server attest collect -o fresh.evidence --binder "$binder"
 ok "holds for it" verify fresh.evidence --binder "$binder"
 refuses "and for no other" 1 "other binder" verify fresh.evidence
 
@@ -202,7 +202,7 @@ ok "the pack lists it" sh -c "qair pack show --pack owner/pack | grep -q '^key  
 restart() { qair -z server zone stop && qair -z server zone start; }
 echo '# one more line' >>server/policy.d/90-default.policy
 ok "a policy file is changed, the zone started again" restart
-ok "evidence" qair -z server attest evidence -o changed.evidence
+ok "evidence" qair -z server attest collect -o changed.evidence
 refuses "the difference is named" 1 \
     "90-default.policy differs from the reference: expected " \
     verify changed.evidence
@@ -342,7 +342,7 @@ refuses "a PCR that is not quoted cannot be approved" 1 "does not quote PCR 11" 
     reference changed.evidence --recipe next.recipe
 echo 'pcrs = 11,14' >>server/zone.conf
 ok "the zone quotes PCR 11 too" restart
-ok "evidence of it" qair -z server attest evidence -o boot.evidence
+ok "evidence of it" qair -z server attest collect -o boot.evidence
 refuses "a recipe that does not give what it says" 1 "not what its events give" \
     reference boot.evidence --recipe forged.recipe
 refuses "a reload and a reboot at once" 2 "--change or --recipe" \

@@ -38,7 +38,7 @@ rm server/qubes.d/bad.conf
 ok "the server takes its policy anew" qair -z server zone reload --policy
 refuses "its state is not the approved one" "refused by" \
     sign work release artefact x.json
-run "qair -z server attest evidence -o server.evidence"
+run "qair -z server attest collect -o server.evidence"
 refuses "the appraisal names the change" "reload-1" \
     qair attest verify server.evidence --pack owner/pack
 ok "the owner approves it" approve server
@@ -70,7 +70,7 @@ approve server
 ok "signs again" wait_until 20 signs
 
 echo '# another change' >>server/policy.d/30-sign.policy
-run "qair -z server attest evidence -o server.evidence"
+run "qair -z server attest collect -o server.evidence"
 ok "the owner approves a change ahead" \
     qair attest reference server.evidence --change server \
     --owner-key owner/owner.key --pack owner/pack
@@ -78,7 +78,7 @@ run "cp -r owner/pack/. server/pack/ && cp -r owner/pack/. thin/pack/"
 ok "the server goes over into it" qair -z server zone reload --policy
 run "qair -z thin zone reload"
 ok "and signs at once" wait_until 10 signs
-run "qair -z server attest evidence -o server.evidence"
+run "qair -z server attest collect -o server.evidence"
 ok "in a state that the owner knows" \
     qair attest verify server.evidence --pack owner/pack
 

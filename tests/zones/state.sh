@@ -20,7 +20,7 @@ cp server/policy.d/30-sign.policy approved
 sed -i 's/^# service/# Service/' server/policy.d/30-sign.policy
 ok "the server restarts with one byte of policy changed" restart server
 refuses "no signature in that state" "server" sign work release artefact x.json
-run "qair -z server attest evidence -o server.evidence"
+run "qair -z server attest collect -o server.evidence"
 refuses "the appraisal names the file" "30-sign.policy" \
     qair attest verify server.evidence --pack owner/pack
 refuses "no key is made in that state" "" \
