@@ -11,9 +11,10 @@
 #include <stdio.h>
 
 #define PART "list of measured files"
-/* What CLAIMS_MAX and, with their sources, CLAIMS_BYTES_MAX leave room for
- * beside the claims of other evidence. */
-#define FILES_MAX 4096
+/* What CLAIMS_MAX and, with sources of 150 bytes, CLAIMS_BYTES_MAX leave room
+ * for beside the claims of other evidence; 4 MiB of evidence hold some 40,000
+ * lines. */
+#define FILES_MAX 32768
 
 struct lines {
     struct claims *c;

@@ -40,7 +40,6 @@ void appraise_compare(const struct evidence *e,
 void appraise_tpm(struct appraise_work *w);
 void appraise_zone(struct appraise_work *w);
 void appraise_firmware(struct appraise_work *w);
-void appraise_ima(struct appraise_work *w);
 void appraise_snp(struct appraise_work *w);
 void appraise_ima(struct appraise_work *w);
 void appraise_drtm(struct appraise_work *w);
