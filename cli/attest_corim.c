@@ -165,6 +165,24 @@ static uint64_t earlier(uint64_t a, const struct corim_validity *v)
     return v->has_not_after && (a == 0 || v->not_after < a) ? v->not_after : a;
 }
 
+/* A triple says which values go together; a set of values does not. */
+static void note_environments(const struct corim *c)
+{
+    size_t n = 0, last = SIZE_MAX;
+
+    for (size_t i = 0; c && i < c->n_values; i++) {
+        if (c->value[i].role == CORIM_REFERENCE && c->value[i].env != last) {
+            last = c->value[i].env;
+            n++;
+        }
+    }
+    if (n > 1)
+        (void)printf("note         it is about %zu environments; a set has the "
+                     "values of all of them, and no rule says which go "
+                     "together\n",
+                n);
+}
+
 static int hand_values(struct attest_corim_job *j, struct err *err)
 {
     int r = attest_corim_read(j, err);
@@ -183,6 +201,7 @@ static int hand_values(struct attest_corim_job *j, struct err *err)
         (void)printf("left out     %s: %s\n",
                 text.ptr ? (const char *)text.ptr : "", why.msg);
     }
+    note_environments(j->c);
     if (r == 0) {
         j->out->until =
                 earlier(earlier(0, &j->c->signed_validity), &j->c->validity);

@@ -24,6 +24,9 @@
  * (corim_check_time).  Minimum SVNs, ranges and masked values state more than
  * one value; corim_claims keeps the difference.
  *
+ * Older drafts, as far as they say the same: tag 500 around it all, one
+ * measurement without its list, a list of one profile, the former media type.
+ *
  * CBOR is read in any order of keys (cbor.h): the makers' tools do not sort.
  */
 #ifndef QAIR_CORIM_H
@@ -124,7 +127,8 @@ enum corim_type {
     CORIM_KEY,         /* key */
     CORIM_REGISTER,    /* reg, then as DIGEST */
     CORIM_RANGE,       /* has_min min, has_max max */
-    CORIM_EXTENSION,   /* bytes: the encoded key of a member not known here */
+    CORIM_EXTENSION,   /* not known here.  bytes: the member's encoded key, or
+                        * in words the member whose type is another one */
 };
 const char *corim_type_name(enum corim_type t);
 

@@ -89,6 +89,7 @@ static int get_value_triple(struct corim *c, struct wire_reader *r,
 {
     struct wire_reader in, list;
     struct corim_env env;
+    struct span one;
     int rc;
 
     if (!cbor_get_array(r, &in))
@@ -98,7 +99,12 @@ static int get_value_triple(struct corim *c, struct wire_reader *r,
         rc = corim_add_env(c, &env, err);
     if (rc)
         return rc;
-    if (!cbor_get_array(&in, &list) || wire_end(&list) || !wire_end(&in))
+    /* drafts before 03: one measurement, without a list around it */
+    if (cbor_peek(&in) == CBOR_MAP && cbor_get_item(&in, &one))
+        list = wire_reader_of(one);
+    else if (!cbor_get_array(&in, &list))
+        return err_set(err, ERR_SYNTAX, "CoRIM: a triple of another form");
+    if (wire_end(&list) || !wire_end(&in))
         return err_set(err, ERR_SYNTAX, "CoRIM: a triple of another form");
     while (rc == 0 && !wire_end(&list))
         rc = corim_get_measurement(c, &list, role, err);

@@ -200,6 +200,18 @@ static void put_range(const struct corim_value *v, struct buf *ret)
         buf_printf(ret, "%" PRId64, v->max);
 }
 
+/* A member's number, as it stands in CBOR, or the name of what it is of. */
+static void put_extension(struct span s, struct buf *ret)
+{
+    struct wire_reader r = wire_reader_of(s);
+    int64_t key;
+
+    if (cbor_get_int(&r, &key) && wire_end(&r))
+        buf_printf(ret, "%" PRId64, key);
+    else
+        put_text(s, ret);
+}
+
 static void put_content(const struct corim_value *v, struct buf *ret)
 {
     switch (v->type) {
@@ -239,8 +251,10 @@ static void put_content(const struct corim_value *v, struct buf *ret)
     case CORIM_MAC:
     case CORIM_IP:
     case CORIM_UEID:
-    case CORIM_EXTENSION:
         put_hex(v->bytes, ret);
+        return;
+    case CORIM_EXTENSION:
+        put_extension(v->bytes, ret);
         return;
     }
 }

@@ -65,30 +65,49 @@ static int get_flags(struct corim *c, struct wire_reader r,
     return rc;
 }
 
+/* Of a type that is not known here: shown, and what it stands with is partial.
+ */
+static int add_unknown(
+        struct corim *c, const struct corim_value *v, struct err *err)
+{
+    struct corim_value unknown = *v;
+
+    unknown.type = CORIM_EXTENSION;
+    unknown.bytes =
+            SPAN(corim_type_name(v->type), strlen(corim_type_name(v->type)));
+    return corim_add_value(c, &unknown, err);
+}
+
+static int get_masked(
+        struct wire_reader *r, struct corim_value *v, struct err *err)
+{
+    struct wire_reader in;
+
+    if (!cbor_get_array(r, &in) || !cbor_get_bytes(&in, &v->bytes) ||
+            !cbor_get_bytes(&in, &v->mask) || !wire_end(&in))
+        return corim_bad(v, err);
+    if (v->mask.len != v->bytes.len || v->mask.len == 0)
+        return err_set(err, ERR_SYNTAX,
+                "CoRIM: a mask of another length than its value");
+    return 0;
+}
+
 /* #6.560(bytes), or #6.563([value, mask]) */
 static int get_raw(struct corim *c, struct wire_reader r, struct corim_value *v,
         struct err *err)
 {
-    struct wire_reader in;
     uint64_t tag;
+    int rc = 0;
 
     if (!cbor_get_tag(&r, &tag))
         return corim_bad(v, err);
-    if (tag == CORIM_TAG_BYTES) {
-        if (!cbor_get_bytes(&r, &v->bytes))
-            return corim_bad(v, err);
-    } else if (tag == TAG_MASKED) {
-        if (!cbor_get_array(&r, &in) || !cbor_get_bytes(&in, &v->bytes) ||
-                !cbor_get_bytes(&in, &v->mask) || !wire_end(&in))
-            return corim_bad(v, err);
-        if (v->mask.len != v->bytes.len || v->mask.len == 0)
-            return err_set(err, ERR_SYNTAX,
-                    "CoRIM: a mask of another length than its value");
-    } else {
-        return err_set(err, ERR_UNSUPPORTED, "CoRIM: a raw value of tag %llu",
-                (unsigned long long)tag);
-    }
-    return corim_add_value(c, v, err);
+    if (tag != CORIM_TAG_BYTES && tag != TAG_MASKED)
+        return add_unknown(c, v, err);
+    if (tag == TAG_MASKED)
+        rc = get_masked(&r, v, err);
+    else if (!cbor_get_bytes(&r, &v->bytes))
+        rc = corim_bad(v, err);
+    return rc ? rc : corim_add_value(c, v, err);
 }
 
 /* Byte strings and texts with sizes of their own. */
@@ -151,25 +170,34 @@ static int get_keys(struct corim *c, struct wire_reader r,
     return rc;
 }
 
-/* int, or #6.564([min / null, max / null]) */
-static int get_range(struct corim *c, struct wire_reader r,
-        struct corim_value *v, struct err *err)
+/* [min / null, max / null] */
+static bool get_limits(struct wire_reader *r, struct corim_value *v)
 {
     struct wire_reader in;
 
+    if (!cbor_get_array(r, &in))
+        return false;
+    v->has_min = !cbor_get_null(&in);
+    if (v->has_min && !cbor_get_int(&in, &v->min))
+        return false;
+    v->has_max = !cbor_get_null(&in);
+    if (v->has_max && !cbor_get_int(&in, &v->max))
+        return false;
+    return wire_end(&in) && !(v->has_min && v->has_max && v->min > v->max);
+}
+
+/* int, or #6.564(limits); what else stood here in other drafts is unknown */
+static int get_range(struct corim *c, struct wire_reader r,
+        struct corim_value *v, struct err *err)
+{
     if (cbor_get_int(&r, &v->min)) {
         v->max = v->min;
         v->has_min = v->has_max = true;
         return corim_add_value(c, v, err);
     }
-    if (!cbor_get_tag_of(&r, TAG_INT_RANGE) || !cbor_get_array(&r, &in))
-        return corim_bad(v, err);
-    v->has_min = !cbor_get_null(&in);
-    if (v->has_min && !cbor_get_int(&in, &v->min))
-        return corim_bad(v, err);
-    v->has_max = !cbor_get_null(&in);
-    if ((v->has_max && !cbor_get_int(&in, &v->max)) || !wire_end(&in) ||
-            (v->has_min && v->has_max && v->min > v->max))
+    if (!cbor_get_tag_of(&r, TAG_INT_RANGE))
+        return add_unknown(c, v, err);
+    if (!get_limits(&r, v))
         return corim_bad(v, err);
     return corim_add_value(c, v, err);
 }

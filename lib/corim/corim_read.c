@@ -3,6 +3,7 @@
 #include "corim_private.h"
 
 enum {
+    TAG_CORIM_CHOICE = 500, /* of drafts before 03, around the others */
     TAG_CORIM = 501,
     TAG_COSWID = 505,
     TAG_COMID = 506,
@@ -69,11 +70,16 @@ static int get_tags(struct corim *c, struct wire_reader r, struct err *err)
 
 static int get_profile(struct corim *c, struct wire_reader r, struct err *err)
 {
-    if (corim_get_uri(&r, &c->profile))
+    struct wire_reader list;
+
+    if (cbor_get_array(&r, &list)) /* of one, in drafts before 03 */
+        r = list;
+    if (corim_get_uri(&r, &c->profile) && wire_end(&r))
         return 0;
     c->profile_is_oid = true;
     if (!cbor_get_tag_of(&r, CORIM_TAG_OID) ||
-            !cbor_get_bytes(&r, &c->profile) || !corim_is_oid(c->profile))
+            !cbor_get_bytes(&r, &c->profile) || !corim_is_oid(c->profile) ||
+            !wire_end(&r))
         return err_set(
                 err, ERR_SYNTAX, "CoRIM: the profile is neither URI nor OID");
     return 0;
@@ -195,7 +201,8 @@ static int get_signed(struct corim *c, struct span file,
         return rc;
     if (m.detached)
         return err_set(err, ERR_UNSUPPORTED, "CoRIM: the payload is detached");
-    if (!span_eq_str(m.content_type, "application/rim+cbor"))
+    if (!span_eq_str(m.content_type, "application/rim+cbor") &&
+            !span_eq_str(m.content_type, "application/corim-unsigned+cbor"))
         return err_set(err, ERR_UNSUPPORTED,
                 "CoRIM: signed is something else than a manifest");
     has_meta = cose_header(&m, COSE_PROTECTED, LABEL_META, &meta);
@@ -218,12 +225,15 @@ static int get_signed(struct corim *c, struct span file,
 static int read_manifest(struct corim *c, struct span file,
         const struct crypto_pub *key, struct err *err)
 {
-    struct wire_reader r = wire_reader_of(file);
-    struct span doc = file;
+    struct wire_reader r = wire_reader_of(file), at;
+    struct span doc;
     int rc = 0;
 
-    if (cbor_get_tag_of(&r, COSE_TAG_SIGN1))
-        rc = get_signed(c, file, key, &doc, err);
+    (void)!cbor_get_tag_of(&r, TAG_CORIM_CHOICE);
+    doc = SPAN(r.ptr, r.left);
+    at = r;
+    if (cbor_get_tag_of(&at, COSE_TAG_SIGN1))
+        rc = get_signed(c, doc, key, &doc, err);
     else if (key)
         rc = err_set(err, ERR_DENIED, "CoRIM: it is not signed");
     return rc ? rc : get_manifest(c, doc, err);

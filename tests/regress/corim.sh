@@ -108,6 +108,9 @@ open("altered.corim", "wb").write(signed.replace(bytes(range(48)), bytes(range(1
 open("swapped.corim", "wb").write(sign(rim, {**header, 1: -7}))
 open("cut.corim", "wb").write(signed[:-1])
 open("bomb.corim", "wb").write(b"\x81" * 100000)
+two = {1: {0: "two"}, 4: {0: [[env, values[:1]], [{**env, 1: (560, b"\2")}, values[1:2]]]}}
+open("two.corim", "wb").write(enc((501, {0: "two", 1: [(506, enc(two))],
+                                         3: (32, "tag:amd.com,2024:snp-corim-profile")})))
 open("none.corim", "wb").write(enc((501, {0: "id", 1: [(505, b"")]})))
 PY
 ok "an owner" qair pack init owner
@@ -176,6 +179,8 @@ ok "they end with the maker's word and name the file" python3 check.py
 ok "one claim alone, by its own name" add policies --corim maker.corim --key maker.pem --claim snp.policy $at
 says "as that set" "snp.policy in policies"
 ok "nobody's word, when the owner says so" add mine --corim plain.corim --unsigned --claim snp.policy $at
+ok "values of two machines" add both --corim two.corim --unsigned $at
+says "are not known to go together" "about 2 environments"
 
 echo "1..$n"
 exit $failed

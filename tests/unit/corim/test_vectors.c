@@ -62,7 +62,7 @@ static const struct {
         {"corim-sevsnp-valid.cbor", false, 0, 2, 19, 0,
                 "647: svn 6059311823650291722"},
         {"signed-example-corim.cbor", false, 0, 1, 6, 2,
-                "31fb5abf-023e-4992-aa4e-95f9c1503bfa: extension 20"},
+                "31fb5abf-023e-4992-aa4e-95f9c1503bfa: extension -1"},
         {"unsigned-corim-with-extensions.cbor", false, 0, 1, 6, 2, NULL},
         {"unsigned-good-corim.cbor", false, 0, 1, 3, 0, NULL},
 };
