@@ -514,7 +514,8 @@ int snp_legacy_parse(struct span bytes, struct snp_legacy *ret, struct err *err)
 struct snp_legacy_ca {
     struct span raw, body, key_id, signer_id;
     enum snp_legacy_usage usage;
-    struct span exponent, modulus, signature; /* little endian */
+    struct span exponent, modulus, signature; /* little endian; Naples' ARK
+                                                 has no signature */
 };
 int snp_legacy_ca_parse(struct span bytes, struct snp_legacy_ca *ret,
         struct err *err) MUST_CHECK;
@@ -527,7 +528,8 @@ int snp_legacy_ca_signed(const struct snp_legacy_ca *child,
         const struct snp_legacy_ca *parent, struct err *err) MUST_CHECK;
 /*
  * PDH by PEK, PEK by CEK and by OCA, OCA by itself; with ask and ark (NULL:
- * *ret_amd false) CEK by ASK, ASK by ARK, ARK by itself.
+ * *ret_amd false) CEK by ASK, ASK by ARK, ARK by itself when it is signed.  The
+ * caller says that the ARK is AMD's.
  */
 int snp_legacy_chain(const struct snp_legacy *pdh, const struct snp_legacy *pek,
         const struct snp_legacy *oca, const struct snp_legacy *cek,

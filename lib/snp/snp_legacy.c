@@ -115,11 +115,15 @@ int snp_legacy_ca_parse(
                 "SEV CA: version %u, usage %x, %u bits", version, usage,
                 modulus_bits);
     if (!wire_get_span(&r, size, &c.exponent) ||
-            !wire_get_span(&r, size, &c.modulus) ||
-            !wire_get_span(&r, size, &c.signature) || !wire_end(&r))
+            !wire_get_span(&r, size, &c.modulus))
+        return err_set(err, ERR_SYNTAX, "SEV CA: %zu bytes", bytes.len);
+    c.body = SPAN(bytes.ptr, bytes.len - r.left);
+    /* AMD serves the ARK of Naples without its signature, which says nothing
+     * anyway: whoever gives an ARK trusts it. */
+    if (!(usage == SNP_LEGACY_ARK && wire_end(&r)) &&
+            (!wire_get_span(&r, size, &c.signature) || !wire_end(&r)))
         return err_set(err, ERR_SYNTAX, "SEV CA: %zu bytes", bytes.len);
     c.usage = (enum snp_legacy_usage)usage;
-    c.body = SPAN(bytes.ptr, bytes.len - size);
     *ret = c;
     return 0;
 }
@@ -315,7 +319,7 @@ int snp_legacy_chain(const struct snp_legacy *pdh, const struct snp_legacy *pek,
         rc = snp_legacy_signed_by_ca(cek, ask, err);
         if (rc == 0)
             rc = snp_legacy_ca_signed(ask, ark, err);
-        if (rc == 0)
+        if (rc == 0 && ark->signature.len > 0)
             rc = snp_legacy_ca_signed(ark, ark, err);
     }
     if (rc)
