@@ -89,6 +89,16 @@ approve server
 call
 ok "one that names it does" wait_until 30 hangs
 
+# What would have been decided otherwise, by the state that the log has.
+run "mkdir hardware && sed 's/ emulated=yes//' server/policy.d/05-calls.policy >hardware/05-calls.policy"
+run "cp server/policy.d/30-sign.policy hardware/"
+refuses "replayed under a rule for hardware" \
+    "wants state=golden, and the state of the source zone is golden (emulated)" \
+    qair -z server policy replay hardware --log server
+run "qair -z server policy replay server/policy.d --log server --json >replay.json; true"
+ok "replayed under its own, what was allowed stays so" \
+    jq -e '.calls >= 2 and ([.changed[] | select(.allowed)] == [])' replay.json
+
 # ---- the owner's word changes ----------------------------------------------------
 
 # The server's state is approved no more, and the thin zone hears of it first.

@@ -365,6 +365,8 @@ void world_enrol(struct world *w)
     z->log = w->log;
     z->emulated = !w->hardware;
     z->since = 1;
+    z->revoked = w->revoked;
+    z->until = w->until;
     buf_reset(&w->zone_file);
     OK(pack_zone_sign(z, w->owner, &w->zone_file, &err));
     free(z);

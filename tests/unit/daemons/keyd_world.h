@@ -30,7 +30,9 @@ struct world {
     struct crypto_key *owner;
     struct buf events;
     struct driver d;
-    bool hardware; /* the owner takes the TPM for a real one */
+    bool hardware;  /* the owner takes the TPM for a real one */
+    bool revoked;   /* the zone, and */
+    uint64_t until; /* the end of its time: what world_enrol signs */
     pid_t proxy;
     int proxy_ctl;
     int admin, calld, netd, logd; /* our ends */

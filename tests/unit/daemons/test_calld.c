@@ -533,6 +533,65 @@ static int running_call(
     return link_take_fd(a->l);
 }
 
+static void a_zones_call_that_runs_is_judged_by_its_new_state(void **state)
+{
+    struct world *w = *state;
+    const struct msg_incoming in = {.zone = span_str("thin"),
+            .envelope = span_str("{envelope}"),
+            .state = span_str("golden"),
+            .evidence = {0xe3}};
+    struct msg_peer_state other = {.zone = span_str("other"),
+            .state = span_str("maintenance"),
+            .evidence = {0xe4}};
+    struct msg_decision yes =
+            world_allowed(MSG_TARGET_LOCAL, "thin-work", "", "signer");
+    struct msg_decision no = {
+            .where = span_str("here"), .reason = span_str("not in that state")};
+    struct statement doc;
+    struct qrexec_msg m;
+    struct agent b;
+    int data[2];
+    char c;
+
+    world_skip_checkpoint(w);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, data), 0);
+    driver_put(w->netd, MSG_INCOMING, 77, &in, &data[1], 1);
+    (void)close(data[1]);
+    world_hear(w, w->policyd, MSG_DECIDE_REMOTE);
+    yes.source_zone = span_str("thin");
+    yes.source_qube = span_str("work");
+    world_decide(w, &yes);
+    (void)world_hear_decision(w, &doc);
+    statement_fini(&doc);
+    world_appended(w, 8);
+    b = world_start_qube(w, "signer");
+    agent_greet(&b);
+    world_hear(w, w->keyd, MSG_KEY_SESSION);
+    ipc_fds_close(&w->fds);
+    world_ok(w, w->keyd);
+    agent_hear_type(&b, &m, QREXEC_EXEC_CMDLINE);
+    world_hear(w, w->netd, MSG_OK);
+    /* Of another zone: it is asked about, and as it was. */
+    driver_put(w->netd, MSG_PEER_STATE, 0, &other, NULL, 0);
+    world_hear(w, w->policyd, MSG_DECIDE);
+    assert_true(span_eq_str(w->m.decide.state, "golden"));
+    yes.source_zone = yes.source_qube = SPAN_EMPTY;
+    world_decide(w, &yes);
+    /* The own state is none of its business. */
+    other.zone = span_str("thin");
+    driver_put(w->netd, MSG_PEER_STATE, 0, &other, NULL, 0);
+    world_hear(w, w->policyd, MSG_DECIDE);
+    assert_int_equal(w->m.decide.running, 1);
+    assert_true(span_eq_str(w->m.decide.source, "thin-work"));
+    assert_true(span_eq_str(w->m.decide.state, "maintenance"));
+    world_decide(w, &no);
+    world_hear(w, w->logd, MSG_APPEND);
+    world_appended(w, 12);
+    assert_int_equal(read(data[0], &c, 1), 0);
+    (void)close(data[0]);
+    link_free(b.l);
+}
+
 static void a_call_that_runs_is_judged_by_the_new_state(void **state)
 {
     struct world *w = *state;
@@ -833,6 +892,7 @@ int main(int argc, char **argv)
             CASE(own_calls_are_judged_by_the_own_state),
             CASE(calls_of_a_zone_are_judged_by_its_state),
             CASE(a_call_that_runs_is_judged_by_the_new_state),
+            CASE(a_zones_call_that_runs_is_judged_by_its_new_state),
             CASE(dead_role_refuses_what_waits_for_it),
             CASE(owner_calls_as_adminvm),
             CASE(user_with_a_colon_runs_nothing),
