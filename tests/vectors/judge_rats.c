@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * CoRIM, CoMID, COSE_Sign1 and EAT.  Inputs: `files` with the message (by its
- * kind's name, as `file`, or alone in a list), `key` (PEM), `payload` when it
- * is detached, `to_be_signed`; `external_aad` and `nonce` in hex; verify_time.
- * Members of expect: parse or decode (ok, fail), signature (ok, bad), verdict
- * (accept, reject), and what is said of the content.
+ * kind's name, as `file`, or alone in a list; or `file` beside them), `key`
+ * (PEM), `payload` when it is detached, `to_be_signed`; `external_aad` and
+ * `nonce` in hex; verify_time. Members of expect: parse or decode (ok, fail),
+ * signature (ok, bad), verdict (accept, reject), and what is said of the
+ * content.
  */
 #include "corim.h"
 #include "eat.h"
@@ -25,19 +26,25 @@ static struct span load_message(struct vectors_case *c, const char *name)
         path = vectors_text(files, name);
     if (!path)
         path = vectors_text(files, "file");
+    if (!path)
+        path = vectors_text(c->json, "file");
     return vectors_load(c, path ? path : "");
 }
 
-/* NULL: none is named. */
+/* PEM, DER or COSE_Key; NULL: none is named. */
 static struct crypto_pub *load_key(struct vectors_case *c)
 {
     const char *path = vectors_text(json_object_get(c->json, "files"), "key");
     struct crypto_pub *k;
+    struct span text;
 
     if (!path)
         return NULL;
-    k = crypto_pub_from_pem(vectors_load(c, path));
+    text = vectors_load(c, path);
+    k = crypto_pub_from_pem(text);
     if (!k)
+        k = crypto_pub_from_spki(text);
+    if (!k && cose_key_parse(text, CBOR_ANY_ORDER, &k, NULL))
         vectors_complain(c, "the key cannot be read");
     return k;
 }
@@ -89,13 +96,22 @@ static void compare_corim(struct vectors_case *c, const struct corim *m)
     vectors_is_text(c, c->expect, "profile", profile);
 }
 
+/* A manifest, or a CoMID without one: a map without a tag. */
+static int read_any(struct span file, struct corim **ret)
+{
+    struct wire_reader r = wire_reader_of(file);
+
+    return cbor_peek(&r) == CBOR_MAP ? corim_read_comid(file, ret, NULL)
+                                     : corim_read(file, NULL, ret, NULL);
+}
+
 static void judge_corim(struct vectors_case *c)
 {
     struct span file = load_message(c, "corim");
     struct crypto_pub *k = load_key(c);
     struct corim *m = NULL;
     uint64_t now = 0;
-    int parsed = corim_read(file, NULL, &m, NULL), verified = parsed;
+    int parsed = read_any(file, &m), verified = parsed;
 
     vectors_known(c, c->expect, known_corim);
     if (parsed == 0)
@@ -244,6 +260,7 @@ const struct vectors_kind vectors_rats[] = {
         {.name = "corim", .judge = judge_corim},
         {.name = "comid", .judge = judge_comid},
         {.name = "cose-sign1", .judge = judge_cose},
+        {.name = "cose", .judge = judge_cose},
         {.name = "eat", .judge = judge_eat},
         {0},
 };

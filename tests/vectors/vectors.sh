@@ -67,6 +67,7 @@ rats_case() { # NAME KIND EXPECT PRINTF-BYTES [MORE-MEMBERS]
 comid='\xa2\x01\xa1\x00at\x04\xa1\x01\x81\x82\xa1\x00\xa1\x01av\x81\xa1\x01\xa1\x01\x05'
 rats_case comid comid '{"decode": "ok", "verdict": "accept", "values": 1}' \
     "$comid"
+rats_case comid-as-corim corim '{"decode": "ok", "verdict": "accept"}' "$comid"
 rats_case comid-trailing comid '{"decode": "fail", "verdict": "reject"}' \
     "$comid\\x00"
 rats_case corim corim '{"parse": "ok", "tags": 0, "signed": false}' \
@@ -84,11 +85,11 @@ rats_case eat-replay eat '{"parse": "ok", "verdict": "reject"}' \
     '"inside_attested_channel": true, "nonce": "6162636465666769",'
 rats_case eat-unsigned eat '{"verdict": "reject"}' \
     '\xd9\x02\x59\xa1\x0a\x48abcdefgh'
-check "formats of RATS" 0 "8 passed, 0 failed" "$dir/rats"
+check "formats of RATS" 0 "9 passed, 0 failed" "$dir/rats"
 sed -i 's/"reject"/"accept"/; s/"ok"/"fail"/; s/ES256/ES384/' \
     "$dir"/rats/*/expected.json
 sed -i 's/: 4}/: 3}/' "$dir/rats/eat/expected.json"
-check "formats of RATS, each misjudged" 1 "0 passed, 8 failed" "$dir/rats"
+check "formats of RATS, each misjudged" 1 "0 passed, 9 failed" "$dir/rats"
 
 for kind in $("$vectors" 2>&1 | sed -n 's/^  //p'); do
     [ "$kind" != selftest-sha256 ] || continue
