@@ -5,6 +5,7 @@
  *   keyd.c         the role: permit table, start, links
  *   keyd_state.c   own state: approved or not
  *   keyd_evidence.c what shows it
+ *   keyd_report.c   a confidential guest's report for it
  *   keyd_tell.c    who hears of it
  *   keyd_make.c    new keys
  *   keyd_call.c    envelopes and channel certificates
@@ -112,6 +113,14 @@ bool keyd_state_ready(struct keyd *k, struct role_ticket t) MUST_CHECK;
 int keyd_state_evidence(struct keyd *k,
         const uint8_t binder[static CRYPTO_SHA256_SIZE], struct buf *ret,
         struct err *err) MUST_CHECK;
+#define KEYD_REPORT_MAX 4096
+#define KEYD_CERTS_MAX  65536 /* VCEK or VLEK, ASK and ARK: under 8 KiB */
+/*
+ * A report of this guest over the binder, and its certificates (keyd_report.c);
+ * 0 and both empty where qaird handed no place over in which to have it made.
+ */
+int keyd_report(struct keyd *k, const uint8_t binder[static CRYPTO_SHA256_SIZE],
+        struct buf *report, struct buf *certs, struct err *err) MUST_CHECK;
 /* Opens a sealed key of an approved state at its first use. */
 int keyd_state_open(struct keyd *k, struct keyd_key *key, struct err *err)
         MUST_CHECK;

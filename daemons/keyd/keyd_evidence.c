@@ -83,6 +83,8 @@ int keyd_state_evidence(struct keyd *k,
     CLEANUP(buf_fini) struct buf attest = BUF_INIT(TPM_QUOTE_MAX);
     CLEANUP(buf_fini) struct buf sig = BUF_INIT(TPM_QUOTE_MAX);
     CLEANUP(buf_fini) struct buf measured = BUF_INIT(LIMIT_EVIDENCE_MAX);
+    CLEANUP(buf_fini) struct buf report = BUF_INIT(KEYD_REPORT_MAX);
+    CLEANUP(buf_fini) struct buf certs = BUF_INIT(KEYD_CERTS_MAX);
     struct evidence e = {.log = SPAN_EMPTY};
     uint8_t value[TPM_PCRS][TPM_DIGEST];
     int r;
@@ -90,6 +92,8 @@ int keyd_state_evidence(struct keyd *k,
     r = quote(k, binder, &attest, &sig, value, &e.values, err);
     if (r == 0 && (k->conf->pcrs & CONF_PCRS_RUNNING))
         r = read_measured(k, &measured, err);
+    if (r == 0)
+        r = keyd_report(k, binder, &report, &certs, err);
     if (r != 0)
         return r;
     e.attest = buf_span(&attest);
@@ -101,5 +105,7 @@ int keyd_state_evidence(struct keyd *k,
     if (k->conf->pcrs & CONF_PCRS_LAUNCH)
         take_file(k, "machine", "launch", &e.part[EVIDENCE_DRTM]);
     e.part[EVIDENCE_IMA] = buf_span(&measured);
+    e.part[EVIDENCE_SNP_REPORT] = buf_span(&report);
+    e.part[EVIDENCE_SNP_CERTS] = buf_span(&certs);
     return evidence_format(&e, ret, err);
 }

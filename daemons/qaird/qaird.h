@@ -52,6 +52,7 @@ enum qaird_folder {
     FOLDER_KEYS,
     FOLDER_PROGRAMS,
     FOLDER_MEASURED, /* a file: the kernel's list, which grows */
+    FOLDER_REPORT,   /* of configfs-tsm: keyd has reports made there */
     FOLDER_COUNT
 };
 

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SECURITYFS "/sys/kernel/security/"
@@ -86,6 +87,55 @@ static int open_measured(struct qaird *q, struct err *err)
     return 0;
 }
 
+/* ---- reports of a confidential guest --------------------------------- */
+
+#define TSM "/sys/kernel/config/tsm/report"
+
+/* An entry of its own: the kernel makes its files, keyd writes and reads. */
+static int make_entry(struct qaird *q, int dir, struct err *err)
+{
+    static const char *const files[] = {
+            "inblob", "outblob", "auxblob", "generation", "provider"};
+    uid_t uid = qaird_uid(q, MSG_ROLE_KEYD);
+    char name[LIMIT_ZONE_NAME_MAX + 8];
+    int fd;
+
+    (void)snprintf(name, sizeof(name), "qair-%s", q->conf->name);
+    if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
+        return err_errno(err, "make an entry");
+    fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return err_errno(err, "%s", name);
+    q->folder[FOLDER_REPORT] = fd;
+    if (uid == 0)
+        return 0;
+    if (fchown(fd, uid, (gid_t)-1) < 0)
+        return err_errno(err, "%s", name);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        /* auxblob is not there on every kernel */
+        if (fchownat(fd, files[i], uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0 &&
+                errno != ENOENT)
+            return err_errno(err, "%s/%s", name, files[i]);
+    }
+    return 0;
+}
+
+static int open_report(struct qaird *q, struct err *err)
+{
+    bool must = *q->conf->guest_report != '\0';
+    const char *path = must ? q->conf->guest_report : TSM;
+    CLEANUP(buf_close_fd) int dir = -1;
+    int rc;
+
+    if (!must && q->conf->tpm == CONF_TPM_SWTPM)
+        return 0;
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return must ? err_errno(err, "guest-report: %s", path) : 0;
+    rc = make_entry(q, dir, err);
+    return rc == 0 ? 0 : err_prefix(err, rc, "guest-report: %s", path);
+}
+
 int qaird_machine_load(struct qaird *q, struct err *err)
 {
     const struct {
@@ -101,6 +151,8 @@ int qaird_machine_load(struct qaird *q, struct err *err)
     struct bundle_writer w = {.out = &out};
     int rc = open_measured(q, err);
 
+    if (rc == 0)
+        rc = open_report(q, err);
     for (size_t i = 0; i < ARRAY_LEN(files) && rc == 0; i++) {
         CLEANUP(buf_fini) struct buf b = BUF_INIT(LIMIT_EVIDENCE_MAX + 1);
         struct place p =

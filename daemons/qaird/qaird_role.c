@@ -39,7 +39,8 @@ static const struct grant {
         [MSG_ROLE_KEYD] = {.bundles = BIT(BUNDLE_CONF) | BIT(BUNDLE_PACK) |
                                       BIT(BUNDLE_EVENTS) | BIT(BUNDLE_MACHINE),
                 .listeners = BIT(LISTENER_KEY),
-                .folders = BIT(FOLDER_KEYS) | BIT(FOLDER_MEASURED),
+                .folders = BIT(FOLDER_KEYS) | BIT(FOLDER_MEASURED) |
+                           BIT(FOLDER_REPORT),
                 .tpm = true},
         [MSG_ROLE_POLICYD] = {.bundles = BIT(BUNDLE_CONF) | BIT(BUNDLE_QUBES) |
                                          BIT(BUNDLE_POLICY) | BIT(BUNDLE_PACK)},
@@ -56,6 +57,7 @@ static const char *const folder_names[FOLDER_COUNT] = {
         [FOLDER_KEYS] = "keys",
         [FOLDER_PROGRAMS] = "programs",
         [FOLDER_MEASURED] = "measured",
+        [FOLDER_REPORT] = "report",
 };
 
 static const char *const listener_names[LISTENER_COUNT] = {

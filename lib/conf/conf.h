@@ -74,8 +74,9 @@ struct conf_zone {
     char firmware_log[CONF_PATH_MAX];
     char launch_log[CONF_PATH_MAX];
     char measured_files[CONF_PATH_MAX];
-    uint8_t owner[CONF_SPKI_MAX]; /* SPKI DER of the owner's P-256 key */
-    size_t owner_len;             /* 0: not set yet */
+    char guest_report[CONF_PATH_MAX]; /* configfs-tsm's folder, the same */
+    uint8_t owner[CONF_SPKI_MAX];     /* SPKI DER of the owner's P-256 key */
+    size_t owner_len;                 /* 0: not set yet */
     uint32_t reattest_s;
     /* A reference that the owner signed longer ago is not believed: 0: any */
     uint32_t reference_max_age_s;

@@ -229,6 +229,15 @@ static int set_measured_files(
             z->measured_files, sizeof(z->measured_files), value, err);
 }
 
+static int set_guest_report(
+        void *ctx, struct span rest, struct span value, struct err *err)
+{
+    struct conf_zone *z = ctx;
+
+    (void)rest;
+    return conf_set_path(z->guest_report, sizeof(z->guest_report), value, err);
+}
+
 static int set_owner(
         void *ctx, struct span rest, struct span value, struct err *err)
 {
@@ -290,6 +299,7 @@ static const struct conf_key zone_keys[] = {
         {"firmware-log", false, set_firmware_log},
         {"launch-log", false, set_launch_log},
         {"measured-files", false, set_measured_files},
+        {"guest-report", false, set_guest_report},
         {"owner", false, set_owner},
         {"reattest-interval", false, set_reattest},
         {"reference-max-age", false, set_reference_age},

@@ -34,6 +34,7 @@ static void test_zone_with_everything(void **state)
                                 "firmware-log = /run/log\n"
                                 "launch-log = /run/drtm\n"
                                 "measured-files = /run/ima\n"
+                                "guest-report = /run/tsm\n"
                                 "owner = AAEC\n"
                                 "reattest-interval = 30\n"
                                 "programs = /usr/libexec/qair\n"
@@ -53,6 +54,7 @@ static void test_zone_with_everything(void **state)
     assert_string_equal(zone.firmware_log, "/run/log");
     assert_string_equal(zone.launch_log, "/run/drtm");
     assert_string_equal(zone.measured_files, "/run/ima");
+    assert_string_equal(zone.guest_report, "/run/tsm");
     assert_int_equal(zone.owner_len, 3);
     assert_memory_equal(zone.owner, "\0\1\2", 3);
     assert_int_equal(zone.reattest_s, 30);
@@ -132,6 +134,7 @@ static void test_zone_refusals_name_line_and_key(void **state)
             {"name = a\nfirmware-log = log", "not an absolute path"},
             {"name = a\nlaunch-log = /a/../b", "'..' in a path"},
             {"name = a\nmeasured-files = ima", "not an absolute path"},
+            {"name = a\nguest-report = tsm", "not an absolute path"},
             {"name = a\npcrs =", "not PCRs"},
             {"name = a\npcrs = 14,", "not PCRs"},
             {"name = a\npcrs = 14,4", "not PCRs"},

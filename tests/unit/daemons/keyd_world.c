@@ -246,6 +246,8 @@ void world_launch(struct world *w)
     driver_bundle(&w->d, "machine", w->machine, w->n_machine);
     if (w->measured > 0)
         driver_handle(&w->d, "measured", dup(w->measured));
+    if (w->report > 0)
+        driver_handle(&w->d, "report", dup(w->report));
     driver_handle(&w->d, "tpm", proxy_start(w));
     driver_handle(&w->d, "keys", keys_dir(w));
     dir = open(w->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

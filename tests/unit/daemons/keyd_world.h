@@ -27,6 +27,7 @@ struct world {
     struct driver_file machine[2]; /* logs of the kernel, */
     size_t n_machine;
     int measured; /* and its list, open; 0: none */
+    int report;   /* an entry of configfs-tsm; 0: none */
     struct crypto_key *owner;
     struct buf events;
     struct driver d;
