@@ -143,6 +143,11 @@ tpm_make() {
 
 # machine_start NAME QEMU-OPTION...: boots; $NAME.console has what it says.
 machine_start() {
+    machine_run "$@" && machine_says "@@ ready"
+}
+
+# The same, and does not wait.
+machine_run() {
     local name=$1
     shift
     console=$work/$name.console
@@ -164,7 +169,6 @@ machine_start() {
         -device virtio-net-pci,netdev=net,romfile=,addr=6 \
         -serial "file:$console" "$@" >"$work/qemu.log" 2>&1 </dev/null &
     qemu_pid=$!
-    machine_says "@@ ready"
 }
 
 # machine_says TEXT: waits for it on the console; false when the machine ends.
@@ -227,6 +231,7 @@ boot_zones() {
     run "qair -z thin zone init --name thin --owner owner/pack/owner.pub --ca ca --uid-base 62400 --peer server=127.0.0.1:$zone_port"
     run "cp -r $top/examples/two-zones/server/. server/"
     run "cp -r $top/examples/two-zones/thin/. thin/"
+    boot_pcrs=$1
     echo "pcrs = $1" >>server/zone.conf
     run "qair -z thin zone start"
     run "zones_enrol thin"
@@ -248,7 +253,7 @@ machine_enrol() {
 
 # machine_evidence FILE
 machine_evidence() {
-    guest 'qair -z /zone attest evidence -o /tmp/evidence' &&
+    guest 'qair -z /zone attest collect -o /tmp/evidence' &&
         guest_get /tmp/evidence "$1"
 }
 
@@ -303,6 +308,55 @@ machine_is_accepted() {
     ok "signs" wait_until 20 sign work release artefact r.json
     ok "and a stranger verifies the receipt" \
         qair verify r.json artefact --pack owner/pack
+}
+
+# ---- what is kept --------------------------------------------------------
+
+# claim EVIDENCE NAME: its attested values, a line each.
+claim() {
+    qair attest explain "$1" --pack owner/pack --json | jq -r --arg n "$2" \
+        '.claims[] | select(.name == $n and .attested) | .value'
+}
+claims() { # EVIDENCE NAME VALUE: it has that claim, as was found otherwise.
+    claim "$1" "$2" | grep -qxF -- "$3" || {
+        echo "$2: $(claim "$1" "$2" | tr '\n' ' '), wanted $3"
+        return 1
+    }
+}
+sha256() { sha256sum "$1" | cut -d' ' -f1; }
+
+# The kernel's own view of each quoted PCR, as "firmware.pcr.N" claims.
+pcr_claims() {
+    guest 'cd /sys/class/tpm/tpm0/pcr-sha256 && grep "" [0-9]*' |
+        sort -t: -n -k1 | while IFS=: read -r n v; do
+            case ,$boot_pcrs, in
+            *,"$n",*) printf 'firmware.pcr.%s=%s\n' "$n" "${v,,}" ;;
+            esac
+        done
+}
+claims_pcrs() { # EVIDENCE: its values are those that the kernel reads.
+    local line
+    for line in $(pcr_claims); do
+        claims "$1" "${line%%=*}" "${line#*=}" || return 1
+    done
+}
+
+# corpus NAME EVIDENCE LOGLESS CLAIM=VALUE...: with QAIR_BOOT_CORPUS, a case of
+# kind zone-evidence, with claims that were established without qair.
+corpus() {
+    [ -n "${QAIR_BOOT_CORPUS:-}" ] || return 0
+    local d=$QAIR_BOOT_CORPUS/$1 e=$2 logless=$3
+    shift 3
+    mkdir -p "$d"
+    cp "$e" "$d/evidence.bin"
+    jq -rj .ak_public claim | base64 -d >"$d/ak.bin"
+    { pcr_claims && printf '%s\n' "$@"; } | jq -Rn --arg id "${d##*/}" \
+        --argjson logless "$logless" --arg binder \
+        "$(printf qair-reference-1 | sha256sum | cut -d' ' -f1)" '
+        {id: $id, kind: "zone-evidence", files: ["ak.bin", "evidence.bin"],
+         expect: {verdict: "accept", binder: $binder, logless: $logless,
+           claims: [inputs | split("=") | {(.[0]): (.[1:] | join("="))}] | add}}' \
+        >"$d/expected.json"
 }
 
 # ---- UEFI ------------------------------------------------------------------

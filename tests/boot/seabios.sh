@@ -30,6 +30,9 @@ has_log() {
     qair attest show first | grep -E 'part +firmware event log, [0-9]{3,} bytes'
 }
 ok "its evidence has the firmware's log" has_log
+ok "with which the quote agrees" claims first firmware.log yes
+ok "each PCR is what the kernel reads" claims_pcrs first
+corpus seabios first false firmware.log=yes firmware.log.absent=no
 emulated() {
     qair attest verify first --pack owner/pack | grep 'state.*(emulated)'
 }

@@ -30,8 +30,23 @@ uki_make next.efi "$common loglevel=3"
 
 ok "boots" start first first.efi
 machine_ready
-ok "its evidence has the firmware's log" \
-    eval "qair attest show first | grep -E 'part +firmware event log'"
+ok "its evidence has the firmware's log, with which the quote agrees" \
+    claims first firmware.log yes
+ok "each PCR is what the kernel reads" claims_pcrs first
+measured() { # what was found in the image, computed here
+    uki_make first.efi "$common" &&
+        claims first uki.cmdline "$(sha256 uki.cmdline)" &&
+        claims first uki.osrel "$(sha256 uki.osrel)" &&
+        claims first uki.initrd "$(sha256 initrd)" &&
+        claims first kernel.initrd "$(sha256 initrd)" &&
+        claims first uki.linux "$(sha256 "$k"/boot/vmlinuz-*)" &&
+        claims first secureboot.enabled no
+}
+ok "kernel, command line and initrd are those in the image" measured
+corpus ovmf-uki first false firmware.log=yes uki.cmdline="$(sha256 uki.cmdline)" \
+    uki.osrel="$(sha256 uki.osrel)" uki.initrd="$(sha256 initrd)" \
+    kernel.initrd="$(sha256 initrd)" secureboot.enabled=no \
+    uki.linux="$(sha256 "$k"/boot/vmlinuz-*)"
 predicted() { # as the machine has them
     predict first && approve first --recipe first.recipe &&
         qair attest verify first --pack owner/pack
@@ -45,6 +60,9 @@ ok "stops" machine_stop
 
 ok "boots with another command line" start evil evil.efi
 machine_is_refused "PCR 4 of sha256"
+corpus ovmf-uki-other-cmdline other false firmware.log=yes \
+    uki.cmdline="$(printf %s "$common systemd.debug-shell=1" | sha256sum |
+        cut -d' ' -f1)"
 for pcr in 9 11; do
     refuses "PCR $pcr shows it too" "PCR $pcr of sha256" \
         qair attest verify other --pack owner/pack

@@ -62,6 +62,14 @@ echo artefact >artefact
 ok "signs for the thin zone" wait_until 60 sign work release artefact r.json
 ok "and a stranger verifies the receipt" \
     qair verify r.json artefact --pack owner/pack
+ok "each PCR is what the kernel reads" claims_pcrs first
+ok "it claims that there is no log" claims first firmware.log.absent yes
+ok "and nothing else of the firmware but values" eval \
+    "! qair attest explain first --pack owner/pack --json |
+        jq -e '.claims[] | select(.attested and
+            (.name | test(\"^(firmware|secureboot|uki|kernel|bootloader)\")) and
+            (.name | test(\"^firmware[.](pcr[.]|log[.]absent)\") | not))'"
+corpus xen-dom0 first true firmware.log.absent=yes
 ok "the appraisal says that there is no event log" \
     eval "qair attest verify first --pack owner/pack |
         grep 'no event log: PCR 4,8,9 judged against values computed'"

@@ -24,6 +24,7 @@ static const struct vectors_kind *const kinds[] = {
         vectors_bundle,
         vectors_ekcert,
         vectors_eventlog,
+        vectors_evidence,
         vectors_rats,
         vectors_selftest,
         vectors_ima,

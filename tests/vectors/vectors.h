@@ -44,6 +44,7 @@ struct vectors_kind {
 extern const struct vectors_kind vectors_bundle[];
 extern const struct vectors_kind vectors_ekcert[];
 extern const struct vectors_kind vectors_eventlog[];
+extern const struct vectors_kind vectors_evidence[];
 extern const struct vectors_kind vectors_rats[];
 extern const struct vectors_kind vectors_selftest[];
 extern const struct vectors_kind vectors_ima[];
