@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Endorsement and attestation key certificates.  Files are told apart by their
- * names: root*, int*, and the certificate itself; *.nv.bin is what an NV index
- * held.  Without a time of its own a case is judged a day after its
- * certificate began to be valid.
+ * names: root*, int*, and the certificate itself (ek*, ak*, cert*, leaf*), what
+ * an NV index held among them; others are what they say, a root when they
+ * signed themselves.  Without a time of its own a case is judged a day after
+ * its certificate began to be valid.
  */
 #include "tcg.h"
 #include "vectors.h"
@@ -42,6 +43,30 @@ static bool is_named(const char *file, const char *what)
     return strncasecmp(file, what, strlen(what)) == 0;
 }
 
+static bool is_leaf(const char *file)
+{
+    return is_named(file, "ek") || is_named(file, "ak") ||
+           is_named(file, "cert") || is_named(file, "leaf");
+}
+
+static bool is_root(const char *file, const struct crypto_cert *c)
+{
+    struct crypto_pub *k = NULL;
+    bool own;
+
+    if (is_leaf(file) || is_named(file, "int") || !crypto_cert_is_ca(c))
+        return false;
+    k = crypto_cert_pub(c);
+    own = k && crypto_cert_verify(c, k) == 0;
+    crypto_pub_free(k);
+    return own || is_named(file, "root");
+}
+
+static bool is_inter(const char *file, const struct crypto_cert *c)
+{
+    return is_named(file, "int") || (!is_leaf(file) && crypto_cert_is_ca(c));
+}
+
 /* NULL, or the name of a CA's file that cannot be read. */
 static const char *take_file(
         struct vectors_case *c, const char *name, struct chain *ret)
@@ -49,9 +74,9 @@ static const char *take_file(
     bool trimmed;
     struct crypto_cert *cert = read_cert(vectors_load(c, name), &trimmed);
 
-    if (is_named(name, "root") && ret->n_roots < CERTS_MAX && cert)
+    if (cert && is_root(name, cert) && ret->n_roots < CERTS_MAX)
         ret->root[ret->n_roots++] = cert;
-    else if (is_named(name, "int") && ret->n_inters < CERTS_MAX && cert)
+    else if (cert && is_inter(name, cert) && ret->n_inters < CERTS_MAX)
         ret->inter[ret->n_inters++] = cert;
     else if (is_named(name, "root") || is_named(name, "int"))
         return name;
