@@ -147,7 +147,7 @@ enum eventlog_data {
     EVENTLOG_DATA_OPAQUE, /* not at all: a label of the measured thing */
     EVENTLOG_DATA_WHOLE,
     EVENTLOG_DATA_VALUE, /* of a UEFI variable the value, not the name */
-    EVENTLOG_DATA_SHORT, /* all but the last byte: shim before 15.5 */
+    EVENTLOG_DATA_SHORT, /* all but the last byte: older shim */
     EVENTLOG_DATA_TEXT,  /* the text behind "grub_cmd: ", see the view */
     EVENTLOG_DATA_WRONG, /* the standard demands WHOLE, and it is not */
 };

@@ -50,8 +50,8 @@ static bool is_demanded(const struct eventlog_event *e)
 }
 
 /*
- * shim 0.9 to 15.4 measured UEFI_VARIABLE_DATA without its last byte, and
- * logged 6 bytes more than the lengths in it say.
+ * Older shim measured UEFI_VARIABLE_DATA without its last byte, and logged 6
+ * bytes more than the lengths in it say.
  */
 static bool is_short(const struct eventlog_event *e)
 {

@@ -56,19 +56,27 @@ const char *eventlog_flag_name(enum eventlog_flag flag)
 void eventlog_view_begin(const struct eventlog *log, uint16_t alg,
         uint32_t proved, struct eventlog_view *ret)
 {
+    static const uint8_t values[EVENTLOG_SEPARATORS_N][SEPARATOR_SIZE] = {
+            {0, 0, 0, 0}, {0xff, 0xff, 0xff, 0xff}, {1, 0, 0, 0}};
+    enum crypto_hash hash;
+
     *ret = (struct eventlog_view){.log = *log, .alg = alg, .proved = proved};
+    if (!tcg_hash(alg, &hash)) {
+        ret->proved = 0; /* nobody can have replayed it */
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+        crypto_hash(hash, SPAN_OF(values[i]), ret->separator_digest[i]);
 }
 
 /* ---- one event ------------------------------------------------------- */
 
 /* Extended with what a separator is made of, whatever it is called. */
-static bool is_separator(const struct eventlog_event *e)
+static bool is_separator(
+        const struct eventlog_view *v, const struct eventlog_fact *f)
 {
-    static const uint8_t values[][SEPARATOR_SIZE] = {
-            {0, 0, 0, 0}, {0xff, 0xff, 0xff, 0xff}, {1, 0, 0, 0}};
-
-    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
-        if (eventlog_data_is(e, SPAN_OF(values[i])))
+    for (size_t i = 0; i < EVENTLOG_SEPARATORS_N; i++) {
+        if (span_eq(f->digest, SPAN(v->separator_digest[i], f->digest.len)))
             return true;
     }
     return false;
@@ -117,15 +125,19 @@ static void take_policy(struct eventlog_view *v, const struct eventlog_event *e,
     }
 }
 
-static void take_action(struct eventlog_view *v, const struct eventlog_fact *f)
+/* By what was measured: a liar can call an action anything. */
+static void take_action(struct eventlog_view *v, const struct eventlog_event *e,
+        const struct eventlog_fact *f)
 {
-    struct span text = f->value;
+    struct span text = e->data;
 
+    if (!f->data_attested || f->data != EVENTLOG_DATA_WHOLE)
+        return;
     if (text.len > 0 && text.ptr[text.len - 1] == 0)
         text.len--;
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
-        if (f->pcr == flags[i].pcr && f->data_attested &&
-                span_eq_str(text, flags[i].text) && v->flag[i].n++ == 0)
+        if (f->pcr == flags[i].pcr && span_eq_str(text, flags[i].text) &&
+                v->flag[i].n++ == 0)
             v->flag[i].event = f->event;
     }
 }
@@ -141,7 +153,7 @@ static void note_opaque(struct eventlog_view *v, const struct eventlog_event *e,
         const struct eventlog_fact *f)
 {
     bool opaque = !covers(f->data) || f->digest.len == 0 ||
-                  (e->type != EVENTLOG_EV_SEPARATOR && is_separator(e)) ||
+                  (e->type != EVENTLOG_EV_SEPARATOR && is_separator(v, f)) ||
                   (f->pcr == PCR_POLICY && !f->after_separator &&
                           !belongs_in_policy(f));
 
@@ -164,10 +176,9 @@ static void take(struct eventlog_view *v, const struct eventlog_event *e,
     if (e->type == EVENTLOG_EV_NO_ACTION)
         return;
     note_opaque(v, e, f);
+    take_action(v, e, f);
     if (f->kind == EVENTLOG_SEPARATOR)
         take_separator(v, f);
-    else if (f->kind == EVENTLOG_ACTION)
-        take_action(v, f);
     else if (e->type == EVENTLOG_EV_EFI_VARIABLE_DRIVER_CONFIG &&
              f->pcr == PCR_POLICY)
         take_policy(v, e, f);

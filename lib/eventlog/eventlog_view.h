@@ -106,6 +106,9 @@ struct eventlog_separators {
     bool holds; /* data attested */
 };
 
+/* Of 00000000, FFFFFFFF and an error. */
+#define EVENTLOG_SEPARATORS_N 3
+
 struct eventlog_view {
     struct eventlog log;
     uint16_t alg;
@@ -123,7 +126,7 @@ struct eventlog_view {
     size_t n_wrong;       /* EVENTLOG_DATA_WRONG */
     size_t n_unappraised;
     size_t n_unattested; /* events in PCRs that are not proved */
-    struct span section; /* name of the UKI's section just announced */
+    uint8_t separator_digest[EVENTLOG_SEPARATORS_N][CRYPTO_HASH_MAX];
 };
 
 /*

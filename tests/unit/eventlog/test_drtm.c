@@ -464,6 +464,96 @@ static void slrt_log(bool old)
     buf_fini(&b);
 }
 
+static void slrt_launch(bool old)
+{
+    struct buf b = BUF_INIT(256);
+
+    if (old) {
+        fixture_u32(&b, 1);
+        fixture_u64(&b, 0);
+        fixture_u64(&b, 0x66); /* handler */
+        fixture_u64(&b, 0x11);
+        fixture_u32(&b, 0x22);
+        fixture_u64(&b, 0x55);
+    } else {
+        fixture_u64(&b, 0x22);
+        fixture_u64(&b, 0x11);
+        fixture_u64(&b, 0x44);
+        fixture_u64(&b, 0x33);
+        fixture_u64(&b, 0x55);
+        fixture_u64(&b, 1);
+        fixture_u64(&b, 0);
+        fixture_u64(&b, 0x66);
+    }
+    slrt_entry(old, EVENTLOG_SLRT_DL_INFO, buf_span(&b));
+    buf_fini(&b);
+}
+
+static void slrt_config(bool old, uint16_t revision, uint16_t n, uint16_t pcr)
+{
+    struct buf b = BUF_INIT(256);
+
+    if (!old)
+        fixture_u32(&b, 0);
+    fixture_u16(&b, revision);
+    fixture_u16(&b, n);
+    fixture_u16(&b, pcr);
+    fixture_u16(&b, 0);
+    if (!old)
+        fixture_u32(&b, 0x77);
+    fixture_u64(&b, 0x88);
+    if (old)
+        fixture_u32(&b, 0x77);
+    buf_append(&b, SPAN("exactly thirty-two characters!!!", 32));
+    slrt_entry(old, EVENTLOG_SLRT_UEFI_CONFIG, buf_span(&b));
+    buf_fini(&b);
+}
+
+static void test_slrt_launch_and_uefi(void **state)
+{
+    (void)state;
+    for (int old = 0; old <= 1; old++) {
+        struct eventlog_slrt s;
+
+        slrt_begin();
+        slrt_launch(old);
+        slrt_config(old, 1, 1, 18);
+        slrt_entry(old, EVENTLOG_SLRT_AMD, span_str("state"));
+        slrt_end(old);
+        assert_int_equal(eventlog_slrt_parse(bytes(), &s, NULL), 0);
+        assert_int_equal(s.tags, 1u << EVENTLOG_SLRT_DL_INFO |
+                                         1u << EVENTLOG_SLRT_AMD |
+                                         1u << EVENTLOG_SLRT_UEFI_CONFIG);
+        assert_int_equal(s.dce_base, 0x11);
+        assert_int_equal(s.dce_size, 0x22);
+        assert_int_equal(s.dlme_entry, 0x55);
+        assert_int_equal(s.dlme_base, old ? 0 : 0x33);
+        assert_int_equal(s.dlme_size, old ? 0 : 0x44);
+        assert_int_equal(s.n_configs, 1);
+        assert_int_equal(s.config[0].size, 0x77);
+        assert_int_equal(s.config[0].address, 0x88);
+        assert_int_equal(s.config[0].info.len, 32);
+    }
+}
+
+static void test_slrt_config_refused(void **state)
+{
+    static const uint16_t rows[][3] = {
+            {2, 1, 18}, {1, 2, 18}, {1, 0, 18}, {1, 1, 16}, {1, 1, 23}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        for (int old = 0; old <= 1; old++) {
+            struct eventlog_slrt s;
+
+            slrt_begin();
+            slrt_config(old, rows[i][0], rows[i][1], rows[i][2]);
+            slrt_end(old);
+            assert_true(eventlog_slrt_parse(bytes(), &s, NULL) != 0);
+        }
+    }
+}
+
 static void test_slrt_in_both_forms(void **state)
 {
     (void)state;
@@ -577,6 +667,8 @@ int main(void)
             T(test_loader_block),
             T(test_kernel_image),
             T(test_prediction_with_more),
+            T(test_slrt_launch_and_uefi),
+            T(test_slrt_config_refused),
             T(test_slrt_in_both_forms),
             T(test_slrt_refused),
             T(test_slrt_entries_refused),

@@ -317,6 +317,17 @@ static void test_records_refused(void **state)
             "\x1e{\"pcr\":11", /* cut */
             "\x1e",
             "\x1e\n",
+            RECORD("", DIGEST("sha256", A256), PHASE_A),
+            RECORD("1 1", DIGEST("sha256", A256), PHASE_A),
+            RECORD("11", DIGEST("sha256", A256 "0"), PHASE_A),
+            RECORD("11", DIGEST("sha256", ""), PHASE_A),
+            RECORD("11", "{\"hashAlg\":\"sha256\"}", PHASE_A),
+            RECORD("11", "{\"hashAlg\":1,\"digest\":\"" A256 "\"}", PHASE_A),
+            RECORD("11", "{\"digest\":\"" A256 "\"}", PHASE_A),
+            "\x1e{\"pcr\":11,\"digests\":" DIGEST("sha256", A256) "}\n",
+            "\x1e{\"a\":\"\\",
+            "\x1e{\"a\":\"\\\n",
+            "\x1e[]\n",
             RECORD("24", DIGEST("sha256", A256), PHASE_A),
             RECORD("-1", DIGEST("sha256", A256), PHASE_A),
             RECORD("011", DIGEST("sha256", A256), PHASE_A),
@@ -354,6 +365,56 @@ static void test_records_refused(void **state)
         if (read_user(rows[i], &r) >= 0)
             fail_msg("taken: %s", rows[i]);
     }
+}
+
+static void test_pcrs_of_two_figures(void **state)
+{
+    struct eventlog_user_record r;
+
+    (void)state;
+    assert_int_equal(
+            read_user(RECORD("9", DIGEST("sha256", A256), PHASE_A), &r), 1);
+    assert_int_equal(r.pcr, 9);
+    assert_int_equal(
+            read_user(RECORD("19", DIGEST("sha256", A256), PHASE_A), &r), 1);
+    assert_int_equal(r.pcr, 19);
+}
+
+static void test_record_of_the_largest_size(void **state)
+{
+    struct eventlog_user u;
+    struct eventlog_user_record r;
+    const char *end = "\"}\n";
+
+    (void)state;
+    for (size_t more = 0; more <= 1; more++) {
+        log_.len = 0;
+        buf_append_str(&log_, "\x1e{\"pcr\":1,\"digests\":[" DIGEST(
+                                      "sha256", A256) "],\"x\":\"");
+        while (log_.len < EVENTLOG_USER_RECORD_MAX + more - strlen(end))
+            buf_append_u8(&log_, 'x');
+        buf_append_str(&log_, end);
+        assert_int_equal(eventlog_user_open(bytes(), &u, NULL), 0);
+        assert_int_equal(
+                eventlog_user_next(&u, &r, NULL), more ? ERR_SYNTAX : 1);
+    }
+}
+
+static void test_wrong_words_are_counted(void **state)
+{
+    struct eventlog_pcrs p = {.events = 5};
+
+    (void)state;
+    assert_int_equal(
+            eventlog_user_replay(
+                    span_str(RECORD("11", DIGEST("sha256", A256), PHASE_A)
+                                    RECORD("11", DIGEST("sha256", A256),
+                                            "\"string\":\"b\","
+                                            "\"eventType\":\"phase\"")),
+                    &p, NULL),
+            0);
+    assert_int_equal(p.wrong, 1);
+    assert_int_equal(p.first_wrong, 6);
 }
 
 /* Records go on where the firmware's log ended. */
@@ -401,6 +462,9 @@ int main(void)
             T(test_index_instead_of_a_pcr),
             T(test_members_that_are_not_known),
             T(test_records_refused),
+            T(test_pcrs_of_two_figures),
+            T(test_record_of_the_largest_size),
+            T(test_wrong_words_are_counted),
             T(test_user_log_goes_on),
     };
 

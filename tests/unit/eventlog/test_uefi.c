@@ -201,6 +201,24 @@ static void test_partitions(void **state)
     assert_true(eventlog_uefi_gpt(bytes(), &g) != 0);
 }
 
+/* A name of 36 characters has no NUL. */
+static void test_partition_with_a_full_name(void **state)
+{
+    struct eventlog_uefi_gpt g;
+    struct eventlog_uefi_partition p;
+    char name[64];
+
+    (void)state;
+    put_gpt(1, 128);
+    put_partition();
+    memset(b_.ptr + b_.len - 72, 'n', 72);
+    assert_int_equal(eventlog_uefi_gpt(bytes(), &g), 0);
+    assert_true(eventlog_uefi_partition(&g, 0, &p));
+    assert_int_equal(p.name.len, 72);
+    eventlog_uefi_format_utf16(p.name, name, sizeof(name));
+    assert_int_equal(strlen(name), 36);
+}
+
 static void test_partitions_that_are_not_there(void **state)
 {
     static const struct {
@@ -370,6 +388,7 @@ int main(void)
             T(test_image),
             T(test_blob),
             T(test_partitions),
+            T(test_partition_with_a_full_name),
             T(test_partitions_that_are_not_there),
             T(test_device_of_version_1),
             T(test_device_of_version_2),

@@ -285,6 +285,43 @@ static void test_hidden_debug_mode_is_not_absent(void **state)
             eventlog_view_flag(&v, EVENTLOG_DEBUG_MODE), EVENTLOG_UNDECIDED);
 }
 
+/* Nor by calling it something that shows its data as well. */
+static void test_debug_mode_under_another_type(void **state)
+{
+    static const uint32_t types[] = {EVENTLOG_EV_SEPARATOR, EVENTLOG_EV_ACTION,
+            EVENTLOG_EV_EFI_VARIABLE_DRIVER_CONFIG,
+            EVENTLOG_EV_EFI_VARIABLE_AUTHORITY, EVENTLOG_EV_IPL, 0x8401};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct eventlog_view v;
+
+        log_.len = 0;
+        fixture_boot(&log_, &boot);
+        fixture_text(&log_, 7, types[i], "UEFI Debug Mode");
+        fixture_view(buf_span(&log_), ALL, &v);
+        assert_int_equal(
+                eventlog_view_flag(&v, EVENTLOG_DEBUG_MODE), EVENTLOG_YES);
+    }
+}
+
+/* A view in a bank that nobody can replay proves nothing. */
+static void test_view_in_sm3(void **state)
+{
+    struct eventlog l;
+    struct eventlog_view v;
+    const char *why;
+
+    (void)state;
+    fixture_boot(&log_, &boot);
+    assert_int_equal(eventlog_open(buf_span(&log_), &l, NULL), 0);
+    eventlog_view_begin(&l, TCG_ALG_SM3, ALL, &v);
+    assert_int_equal(eventlog_view_all(&v, NULL), 0);
+    assert_int_equal(eventlog_view_secure_boot(&v, &why), EVENTLOG_UNDECIDED);
+    assert_int_equal(
+            eventlog_view_flag(&v, EVENTLOG_EXIT_INVOKED), EVENTLOG_UNDECIDED);
+}
+
 /* An action in another PCR, or of other data, is none. */
 static void test_action_elsewhere(void **state)
 {
@@ -413,6 +450,45 @@ static void test_uki_sections(void **state)
     f = fact_of(10, EVENTLOG_EV_IPL, span_str("ELF"), buf_span(&b), ALL);
     assert_int_equal(f.kind, EVENTLOG_UNAPPRAISED);
     buf_fini(&b);
+}
+
+/* Only what stub writes is a section: dot, ASCII, at most a NUL behind. */
+static void test_texts_that_are_no_section(void **state)
+{
+    static const struct {
+        const char *data;
+        size_t len;
+    } rows[] = {{".\0", 2}, {".\0l\0x", 5}, {"x\0l\0", 4}, {".\0l\1", 4},
+            {".\0\0\0l\0", 6}, {".\1l\0", 4},
+            {".\0a\0b\0c\0d\0e\0f\0g\0h\0i\0", 20}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct eventlog_fact f = fact_of(11, EVENTLOG_EV_IPL, span_str("x"),
+                SPAN(rows[i].data, rows[i].len), ALL);
+
+        assert_int_equal(f.kind, EVENTLOG_UNAPPRAISED);
+    }
+    assert_int_equal(
+            fact_of(11, EVENTLOG_EV_IPL, span_str("x"), SPAN(".\0a\0", 4), ALL)
+                    .kind,
+            EVENTLOG_SECTION);
+}
+
+static void test_texts_that_are_no_command_line(void **state)
+{
+    static const struct {
+        const char *data;
+        size_t len;
+    } rows[] = {{"ab", 2}, {"a\0b", 3}, {"abcd", 4}, {"", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct eventlog_fact f = fact_of(12, EVENTLOG_EV_IPL, span_str("x"),
+                SPAN(rows[i].data, rows[i].len), ALL);
+
+        assert_int_equal(f.kind, EVENTLOG_UNAPPRAISED);
+    }
 }
 
 static void test_shim_variables(void **state)
@@ -558,11 +634,15 @@ int main(void)
             T(test_flags),
             T(test_debug_mode_and_unprotected_dma),
             T(test_hidden_debug_mode_is_not_absent),
+            T(test_debug_mode_under_another_type),
+            T(test_view_in_sm3),
             T(test_action_elsewhere),
             T(test_grub_commands),
             T(test_fact_of_a_pcr_that_is_not_proved),
             T(test_systemd_boot_command_line),
             T(test_uki_sections),
+            T(test_texts_that_are_no_section),
+            T(test_texts_that_are_no_command_line),
             T(test_shim_variables),
             T(test_tags),
             T(test_our_own_tag_must_hash_itself),
