@@ -33,6 +33,8 @@ struct walk {
     struct seen image, options, initrd, files;
     struct seen commands;  /* command lines in PCR 8 */
     struct seen overrides; /* events of PCR 12 */
+    bool policy_ended;     /* PCR 7: behind the first separator */
+    bool hides_command;    /* PCR 8: something that is no text of GRUB's */
 };
 
 static void see(struct seen *s, const struct eventlog_fact *f)
@@ -128,9 +130,26 @@ static void take_loader(struct walk *k, const struct eventlog_fact *f)
     see(&k->image, f);
 }
 
+/* Extended with what a separator is made of, whatever it is called. */
+static bool ends_policy(const struct eventlog_fact *f)
+{
+    static const uint8_t values[][4] = {{0, 0, 0, 0}, {0xff, 0xff, 0xff, 0xff}};
+
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        uint8_t digest[CRYPTO_SHA256_SIZE];
+
+        crypto_sha256(SPAN_OF(values[i]), digest);
+        if (span_eq(f->digest, SPAN_OF(digest)))
+            return true;
+    }
+    return false;
+}
+
 static void take_policy(struct walk *k, const struct eventlog_fact *f)
 {
-    if (f->after_separator && !is_separator(f))
+    if (ends_policy(f))
+        k->policy_ended = true;
+    else if (k->policy_ended)
         add_digest(k->c, "secureboot.authority", f);
 }
 
@@ -152,12 +171,19 @@ static void take_override(struct walk *k, const struct eventlog_fact *f)
     see(&k->overrides, f);
 }
 
+/* Of these two kinds the value is the text that the digest is of. */
 static void take_command(struct walk *k, const struct eventlog_fact *f)
 {
     char source[CLAIMS_SOURCE_MAX + 1];
+    bool is_text = f->data_attested &&
+                   (f->kind == EVENTLOG_COMMAND || f->kind == EVENTLOG_CMDLINE);
 
-    if (is_separator(f) || !f->data_attested)
+    if (is_separator(f))
         return;
+    if (!is_text) {
+        k->hides_command = true;
+        return;
+    }
     say(f, source, sizeof(source));
     claims_add_text(k->c, "bootloader.command", f->value, source);
     if (f->kind == EVENTLOG_CMDLINE)
@@ -351,7 +377,7 @@ static void end_firmware(struct walk *k, const struct eventlog_pcrs *p)
 /* Commands of which one is hidden may be any. */
 static void end_commands(struct walk *k)
 {
-    for (size_t i = 0; (k->v.opaque >> 8) & 1 && i < k->c->n; i++) {
+    for (size_t i = 0; k->hides_command && i < k->c->n; i++) {
         if (strcmp(k->c->claim[i].name, "bootloader.command") == 0)
             k->c->claim[i].attested = false;
     }

@@ -389,6 +389,43 @@ static void test_a_hidden_command(void **state)
     assert_int_equal(count("bootloader.command", NULL), 0);
 }
 
+/* The command's own text as another type's data: it is covered, and no
+ * command is shown. */
+static void test_a_command_that_is_called_something_else(void **state)
+{
+    static const uint32_t types[] = {EVENTLOG_EV_EFI_ACTION,
+            EVENTLOG_EV_POST_CODE, EVENTLOG_EV_IPL,
+            EVENTLOG_EV_EFI_VARIABLE_BOOT};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        firmware_log_fini(&fw);
+        firmware_log_init(&fw);
+        firmware_log_add(&fw, 8, EVENTLOG_EV_IPL, span_str("good"),
+                span_str("grub_cmd: good"));
+        firmware_log_text(&fw, 8, types[i], "linux /evil");
+        run();
+        assert_int_equal(count("bootloader.command", NULL), 0);
+    }
+}
+
+/* The real separator under another name, and the name on what comes behind an
+ * authority that should not be seen. */
+static void test_a_separator_that_was_moved(void **state)
+{
+    static const uint8_t zero[4];
+
+    (void)state;
+    firmware_log_add(&fw, 7, EVENTLOG_EV_IPL, SPAN_OF(zero), span_str("x"));
+    firmware_log_text(&fw, 7, EVENTLOG_EV_EFI_VARIABLE_AUTHORITY, "evil");
+    firmware_log_add(
+            &fw, 7, EVENTLOG_EV_SEPARATOR, span_str("good"), SPAN_OF(zero));
+    firmware_log_text(&fw, 7, EVENTLOG_EV_EFI_VARIABLE_AUTHORITY, "good");
+    run();
+    assert_int_equal(count("secureboot.authority", "evil"), 1);
+    assert_int_equal(count("secureboot.authority", NULL), 3);
+}
+
 /* ---- unified kernel images ------------------------------------------- */
 
 static void add_section(const char *name, const char *content)
@@ -484,6 +521,8 @@ int main(void)
             T(test_secure_boot_said_twice),
             T(test_secure_boot_with_something_hidden),
             T(test_a_hidden_command),
+            T(test_a_command_that_is_called_something_else),
+            T(test_a_separator_that_was_moved),
             T(test_sections_and_phases),
             T(test_phases_in_another_order),
             T(test_a_section_twice_is_none),
