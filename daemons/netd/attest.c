@@ -71,20 +71,15 @@ void attest_own(struct conn *c, const uint8_t binder[static CHANNEL_BINDER])
 
 /* ---- appraisal ------------------------------------------------------- */
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* False: accepted by attestd, and yet not what the channel stands on. */
 static bool take(struct conn *c, const struct msg_appraised *v)
 {
     struct netd *d = c->d;
 
     c->seen = (struct proof){.boot = v->boot,
+            .until = v->until,
             /* Two intervals without a round end a channel in any case. */
-            .until = earlier(
-                    v->until, role_now() + 2 * (uint64_t)d->conf->reattest_s)};
+            .fresh = role_now() + 2 * (uint64_t)d->conf->reattest_s};
     memcpy(c->seen.evidence, v->evidence, sizeof(c->seen.evidence));
     memcpy(c->seen.pack, v->pack, sizeof(c->seen.pack));
     netd_text(c->seen.state, sizeof(c->seen.state), v->state);
@@ -199,12 +194,12 @@ static void rejudge(struct conn *c, const struct msg_reappraised *v)
     is_other = c->stands.number != 0 && strcmp(c->stands.state, state) != 0;
     memcpy(c->seen.pack, v->pack, sizeof(c->seen.pack));
     memcpy(c->seen.state, state, sizeof(c->seen.state));
-    c->seen.until = earlier(c->seen.until, v->until);
+    c->seen.until = v->until; /* it may have been renewed */
     if (c->stands.number == 0)
         return;
     memcpy(c->stands.pack, v->pack, sizeof(c->stands.pack));
     memcpy(c->stands.state, state, sizeof(c->stands.state));
-    c->stands.until = earlier(c->stands.until, v->until);
+    c->stands.until = v->until;
     if (!is_other)
         return;
     record_restated(c);
@@ -247,9 +242,14 @@ void attest_tick(struct netd *d)
     struct conn *c;
 
     TAILQ_FOREACH (c, &d->conns, entry) {
-        if (!c->closed && c->stands.number != 0 && now >= c->stands.until)
+        if (c->closed || c->stands.number == 0)
+            continue;
+        if (now >= c->stands.until)
             conn_end_fallen(
                     c, "netd", span_str("the time of its approval is over"));
+        else if (now >= c->stands.fresh)
+            conn_end_fallen(
+                    c, "netd", span_str("no fresh evidence in two intervals"));
     }
 }
 

@@ -145,10 +145,13 @@ static int on_reload(struct role *r, const char *name, struct err *err)
 static uint64_t valid_until(
         const struct conn *c, const struct channel_status *st)
 {
+    uint64_t until = c->stands.until;
+
     if (c->stands.number == 0)
         return 0;
-    return st->expires != 0 && st->expires < c->stands.until ? st->expires
-                                                             : c->stands.until;
+    if (c->stands.fresh < until)
+        until = c->stands.fresh;
+    return st->expires != 0 && st->expires < until ? st->expires : until;
 }
 
 static bool put_conn(struct json_t *array, const struct conn *c)

@@ -83,7 +83,8 @@ struct peer;
 struct proof {
     uint64_t number; /* netd's count of accepted ones; 0: not accepted */
     uint64_t boot;   /* of the peer's TPM */
-    uint64_t until;  /* unix seconds */
+    uint64_t until;  /* unix seconds: the owner's word ends */
+    uint64_t fresh;  /* unix seconds: the evidence is too old */
     uint8_t evidence[MSG_DIGEST];
     uint8_t pack[MSG_DIGEST]; /* that it was judged by */
     char state[NETD_STATE_MAX];

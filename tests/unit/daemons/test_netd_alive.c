@@ -242,6 +242,25 @@ static void an_appraisal_ends_with_its_time(void **state)
     world_free(w);
 }
 
+static void an_approval_that_was_renewed_in_time_stands(void **state)
+{
+    struct world *w = world_prepare();
+    (void)state;
+
+    w->thin.until = (uint64_t)time(NULL) + 3;
+    world_start(w, &w->thin, 300);
+    world_start(w, &w->server, 300);
+    int fd = world_ask(w, "server");
+    world_serve_until(w, &w->thin.answers, 1);
+    (void)close(fd);
+    world_rejudge(&w->thin, "server", true, 2, WORLD_STATE);
+    world_rejudge(&w->thin, "", true, 2, "");
+    while ((uint64_t)time(NULL) < w->thin.until + 1)
+        (void)world_serve(w, 50);
+    assert_int_equal(w->thin.records[CLOSED], 0);
+    world_free(w);
+}
+
 static void a_tpm_that_was_reset_cuts_the_channel(void **state)
 {
     struct world *w = world_with_channel(5);
@@ -289,6 +308,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(a_channel_that_stands_is_not_cut),
             cmocka_unit_test(a_channel_that_no_pack_judged_is_cut),
             cmocka_unit_test(an_appraisal_ends_with_its_time),
+            cmocka_unit_test(an_approval_that_was_renewed_in_time_stands),
             cmocka_unit_test(a_tpm_that_was_reset_cuts_the_channel),
             cmocka_unit_test(calld_hears_of_another_state),
     };
