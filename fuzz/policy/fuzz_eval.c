@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request and a policy: the first line is "SOURCE TARGET SERVICE CLAIMED",
- * the rest the rules.  The index must find the rule that a plain search finds,
- * a yes must have a target, and every answer a printable reason.
+ * A request and a policy: the first line is "SOURCE TARGET SERVICE CLAIMED
+ * STATE" ("-": none is claimed), the rest the rules.  The index must find the
+ * rule that a plain search finds, a yes must have a target, and every answer a
+ * printable reason.
  */
 #include "policy.h"
 
@@ -100,9 +101,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text_lines lines = text_lines_of(SPAN(data, size));
     struct policy_request request = {.source = SPAN_EMPTY};
     struct span *const words[] = {&request.source, &request.target,
-            &request.service, &request.requested_source};
+            &request.service, &request.requested_source, &request.state};
     struct policy_file file = {.name = span_str("10-a.policy")};
-    const struct policy_files files = {.files = &file, .n_files = 1};
+    const struct policy_files files = {
+            .files = &file, .n_files = 1, .of_zone = true};
     struct policy *p = NULL;
     struct policy_system *s = NULL;
     struct err err;
@@ -114,6 +116,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!text_next_word(&first, words[i]))
             break;
     }
+    if (span_eq_str(request.requested_source, "-"))
+        request.requested_source = SPAN_EMPTY;
     file.text = SPAN(lines.ptr, lines.left);
     require(policy_system_new(qubes, ARRAY_LEN(qubes), &s, &err) == 0);
     if (policy_new(&files, &p, &err) < 0)

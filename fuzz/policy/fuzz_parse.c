@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct policy_files sets[] = {
             {.files = files, .n_files = 1, .compat = &legacy, .n_compat = 1},
             {.files = files + 1, .n_files = 2},
+            {.files = files, .n_files = 1, .of_zone = true},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
