@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest_change.h"
 
+#include "bundle.h"
 #include "gather.h"
+#include "measure_programs.h"
 #include "predict.h"
 
 #include <fcntl.h>
@@ -57,8 +59,61 @@ static bool set_value(struct evidence *e, unsigned pcr, struct span value)
     return true;
 }
 
-int attest_change(struct evidence *e, const char *zone_dir,
-        struct attest_change *c, struct err *err)
+/* zone.conf alone, as qaird hands it out. */
+static int gather_zone_conf(int dirfd, struct buf *ret, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf b = BUF_INIT(LIMIT_CONF_FILE_MAX);
+    struct bundle_writer w = {.out = ret};
+    int r = buf_load(&b, dirfd, "zone.conf", err);
+
+    return r == 0 ? bundle_put(&w,
+                            &(struct bundle_file){
+                                    span_str("zone.conf"), buf_span(&b)},
+                            err)
+                  : r;
+}
+
+static int add_folder(struct buf *log, int dirfd,
+        const struct evidence_folder *f, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf bundle = BUF_INIT(LIMIT_BUNDLE_MAX);
+    gather_want *want = want_of(f);
+    int r = want ? gather_folder(dirfd, f->folder, want, &bundle, err)
+                 : gather_zone_conf(dirfd, &bundle, err);
+
+    return r == 0 ? evidence_events_add_bundle(log, f, buf_span(&bundle), err)
+                  : r;
+}
+
+/* As qair-measure does it before any other role. */
+static int add_start(
+        struct buf *log, int dirfd, const char *programs, struct err *err)
+{
+    CLEANUP(buf_close_fd)
+    int fd = open(programs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    int r = fd < 0 ? err_errno(err, "%s", programs)
+                   : evidence_events_begin(log, err);
+
+    for (size_t i = 0; i < EVIDENCE_FOLDERS && r == 0; i++)
+        r = add_folder(log, dirfd, &evidence_folders[i], err);
+    if (r == 0)
+        r = measure_programs(fd, log, err);
+    return r == 0 ? evidence_events_end(log, digest, err) : r;
+}
+
+static bool has_program(const struct evidence_events *e)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        if (span_eq_str(e->event[i].kind, "program"))
+            return true;
+    }
+    return false;
+}
+
+/* programs NULL: a reload. */
+static int change(struct evidence *e, const char *zone_dir,
+        const char *programs, struct attest_change *c, struct err *err)
 {
     CLEANUP(evidence_events_fini) struct evidence_events after = {0};
     CLEANUP(buf_close_fd)
@@ -68,10 +123,17 @@ int attest_change(struct evidence *e, const char *zone_dir,
     if (fd < 0)
         return err_errno(err, "%s", zone_dir);
     c->log = BUF_INIT(LIMIT_EVIDENCE_MAX);
-    buf_append(&c->log, e->log);
-    r = add_round(&c->log, fd, err);
+    if (programs) {
+        r = add_start(&c->log, fd, programs, err);
+    } else {
+        buf_append(&c->log, e->log);
+        r = add_round(&c->log, fd, err);
+    }
     if (r == 0)
         r = evidence_events_parse(buf_span(&c->log), &after, err);
+    if (r == 0 && programs && !has_program(&after))
+        r = err_set(
+                err, ERR_NOT_FOUND, "no program of a zone is in %s", programs);
     if (r != 0)
         return err_prefix(err, r, "%s", zone_dir);
     memcpy(c->pcr, after.pcr, sizeof(c->pcr));
@@ -81,6 +143,18 @@ int attest_change(struct evidence *e, const char *zone_dir,
                    : err_set(err, ERR_MISMATCH,
                              "the evidence does not quote PCR %d",
                              EVIDENCE_ZONE_PCR);
+}
+
+int attest_change(struct evidence *e, const char *zone_dir,
+        struct attest_change *c, struct err *err)
+{
+    return change(e, zone_dir, NULL, c, err);
+}
+
+int attest_change_start(struct evidence *e, const char *zone_dir,
+        const char *programs, struct attest_change *c, struct err *err)
+{
+    return change(e, zone_dir, programs, c, err);
 }
 
 static int check_fresh(const struct evidence *e, struct err *err)

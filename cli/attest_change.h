@@ -23,6 +23,13 @@ void attest_change_fini(struct attest_change *c);
 int attest_change(struct evidence *e, const char *zone_dir,
         struct attest_change *c, struct err *err) MUST_CHECK;
 /*
+ * The same for a start of the zone with the files of zone_dir and the programs
+ * of a folder.
+ */
+int attest_change_start(struct evidence *e, const char *zone_dir,
+        const char *programs, struct attest_change *c, struct err *err)
+        MUST_CHECK;
+/*
  * The same for a reboot into other files: the PCRs of the recipe
  * (docs/proto/recipe.md) get its SHA-256 values.  Each must be quoted; PCR 14
  * is the zone's own and in no recipe.  A zone that took new files since its

@@ -333,10 +333,13 @@ static int reference(const struct pack_options *o, struct err *err)
     r = check_genuine(&in, err);
     if (r == 0 && o->change)
         r = attest_change(&l.e, o->change, &change, err);
+    if (r == 0 && o->start)
+        r = attest_change_start(&l.e, o->start, o->programs, &change, err);
     if (r == 0 && o->recipe)
         r = attest_change_boot(&l.e, o->recipe, &change, err);
     if (r == 0)
-        r = print_approval(p, in.zone, &l.e, o->change || o->recipe, &in, err);
+        r = print_approval(
+                p, in.zone, &l.e, o->change || o->start || o->recipe, &in, err);
     if (r == 0)
         print_predicted(&change);
     if (r == 0)
@@ -352,7 +355,8 @@ static int attest_reference(struct cli *cli, int argc, char **argv)
 {
     unsigned need = PACK_OPT_OWNER_KEY | PACK_OPT_PACK;
     unsigned may = need | PACK_OPT_STATE | PACK_OPT_EXPIRES | PACK_OPT_BINDER |
-                   PACK_OPT_CHANGE | PACK_OPT_RECIPE | PACK_OPT_PCRS;
+                   PACK_OPT_CHANGE | PACK_OPT_START | PACK_OPT_PROGRAMS |
+                   PACK_OPT_RECIPE | PACK_OPT_PCRS;
     struct pack_options o;
     struct err err = {0};
     int r;
@@ -360,12 +364,17 @@ static int attest_reference(struct cli *cli, int argc, char **argv)
     if (attest_values_is(argc, argv))
         return attest_values(cli, argc, argv);
     r = pack_options_parse(cli, argc, argv, may, need, 1, &o);
-    if (r == CLI_OK && o.change && o.recipe)
-        r = cli_misuse(cli, "--change or --recipe: a reload or a reboot");
+    if (r == CLI_OK && o.change && (o.recipe || o.start))
+        r = cli_misuse(cli, "--change alone, or --start and --recipe: a reload "
+                            "or a restart");
+    if (r == CLI_OK && o.programs && !o.start)
+        r = cli_misuse(cli, "--programs is for --start");
     if (r == CLI_OK)
         r = in_sandbox(cli, &o, job_look);
     if (r != CLI_OK)
         return r;
+    if (!o.programs)
+        o.programs = cli->programs;
     return reference(&o, &err) == 0 ? CLI_OK : cli_fail(&err);
 }
 
@@ -380,11 +389,14 @@ static const struct cli_verb verbs[] = {
         {"reference",
                 "EVIDENCE --owner-key FILE --pack DIR [--state NAME] "
                 "[--expires TIME] [--binder HEX] [--change ZONEDIR | "
-                "--recipe FILE] [--pcrs LIST]",
+                "[--start ZONEDIR [--programs DIR]] [--recipe FILE]] "
+                "[--pcrs LIST]",
                 "approve the state that evidence shows, as 'golden'; prints "
                 "what was measured.  --change: ahead, the state in which "
                 "'zone reload --policy' with the files of ZONEDIR puts it.  "
-                "--recipe: ahead, after a reboot as 'attest predict' had it.  "
+                "--start: ahead, when the zone starts with these files and "
+                "programs.  --recipe: ahead, after a reboot as 'attest "
+                "predict' had it.  "
                 "--pcrs: what it is bound to; by default all that is quoted "
                 "but PCR 10",
                 attest_reference},

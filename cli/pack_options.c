@@ -28,6 +28,8 @@ static const struct {
         {PACK_OPT_STATE, "state", TEXT, AT(state)},
         {PACK_OPT_ADDRESS, "address", TEXT, AT(address)},
         {PACK_OPT_CHANGE, "change", TEXT, AT(change)},
+        {PACK_OPT_START, "start", TEXT, AT(start)},
+        {PACK_OPT_PROGRAMS, "programs", TEXT, AT(programs)},
         {PACK_OPT_LAST, "last", TEXT, AT(last)},
         {PACK_OPT_CLAIM, "claim", TEXT, AT(claim)},
         {PACK_OPT_RECIPE, "recipe", TEXT, AT(recipe)},

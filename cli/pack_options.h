@@ -35,6 +35,8 @@ enum pack_option {
     PACK_OPT_PRODUCT = 1 << 26,  /* --product NAME */
     PACK_OPT_UNSIGNED = 1 << 27, /* --unsigned */
     PACK_OPT_EAR = 1 << 28,      /* --ear FORMAT */
+    PACK_OPT_START = 1 << 29,    /* --start ZONEDIR */
+    PACK_OPT_PROGRAMS = 1 << 30, /* --programs DIR */
 };
 
 /* A command line holds no more; sets grow by further commands. */
@@ -42,8 +44,8 @@ enum pack_option {
 
 struct pack_options {
     const char *pack, *owner, *owner_key, *challenge, *output, *ca, *state,
-            *address, *change, *recipe, *last, *claim, *note, *predict, *corim,
-            *key, *product, *ear;
+            *address, *change, *start, *programs, *recipe, *last, *claim, *note,
+            *predict, *corim, *key, *product, *ear;
     uint64_t expires;   /* 0: never */
     uint64_t time;      /* 0: now */
     uint64_t since;     /* 0: not given */

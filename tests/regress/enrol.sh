@@ -345,7 +345,7 @@ ok "the zone quotes PCR 11 too" restart
 ok "evidence of it" qair -z server attest collect -o boot.evidence
 refuses "a recipe that does not give what it says" 1 "not what its events give" \
     reference boot.evidence --recipe forged.recipe
-refuses "a reload and a reboot at once" 2 "--change or --recipe" \
+refuses "a reload and a reboot at once" 2 "--change alone" \
     reference boot.evidence --recipe next.recipe --change server
 ok "the next boot is approved ahead" \
     reference boot.evidence --recipe next.recipe
@@ -354,6 +354,21 @@ refuses "so the present one is not" 1 "PCR 11" verify boot.evidence
 ok "the same boot is approved ahead" \
     reference boot.evidence --recipe same.recipe
 ok "and is golden" verify boot.evidence
+
+# ---- the state after a start, ahead of it ----------------------------
+
+echo '# approved ahead' >>server/policy.d/90-default.policy
+refuses "programs of nothing" 2 "--programs is for --start" \
+    reference boot.evidence --programs .
+refuses "a folder without programs" 1 "no program of a zone" \
+    reference boot.evidence --start server --programs owner/pack
+ok "the next start is approved ahead, with the next boot" \
+    reference boot.evidence --start server --recipe same.recipe
+refuses "so the running zone is not in the state" 1 "90-default.policy" \
+    verify boot.evidence
+ok "the zone starts" restart
+ok "evidence of that" qair -z server attest evidence -o start.evidence
+ok "the state is as it was foretold" verify start.evidence
 
 echo "1..$n"
 exit $failed
