@@ -9,7 +9,7 @@ boot_begin
 trap finish_machine EXIT
 k=$(kernel linux-image-cloud-amd64) ||
     skip_all "the Debian kernel could not be had"
-boot_zones 0,1,2,3,4,5,6,7,10,14
+boot_zones 0,1,2,3,4,5,6,7,8,9,10,14
 root_make "$k"
 initrd_make initrd
 
@@ -32,7 +32,12 @@ has_log() {
 ok "its evidence has the firmware's log" has_log
 ok "with which the quote agrees" claims first firmware.log yes
 ok "each PCR is what the kernel reads" claims_pcrs first
-corpus seabios first false firmware.log=yes firmware.log.absent=no
+aggregate() { # the kernel's first line is about this boot
+    claims first ima.lines 1 && claims first ima.aggregate yes
+}
+ok "the kernel's list begins with this boot" aggregate
+corpus seabios first false firmware.log=yes firmware.log.absent=no \
+    ima.lines=1 ima.aggregate=yes
 emulated() {
     qair attest verify first --pack owner/pack | grep 'state.*(emulated)'
 }
