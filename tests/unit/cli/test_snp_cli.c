@@ -246,7 +246,10 @@ int main(int argc, char **argv)
 
     if (argc != 3)
         return 2;
-    program = argv[1];
-    firmware = argv[2];
+    /* Both are run and read in another folder. */
+    program = realpath(argv[1], NULL);
+    firmware = realpath(argv[2], NULL);
+    if (!program || !firmware)
+        return 2;
     return cmocka_run_group_tests(tests, setup, teardown);
 }
