@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <threads.h>
 
 /*
  * SubjectPublicKeyInfo of the keys with one encoding (RFC 8410, RFC 5480 with
@@ -63,8 +64,14 @@ const char *crypto_pub_curve(enum crypto_key_type type, size_t *ret_size)
     return f->curve;
 }
 
-/* NULL when the point is not on the curve. */
-static EVP_PKEY *ec_pkey(const char *curve, struct span point)
+/*
+ * A key without a point for each curve: making the curve's group takes OpenSSL
+ * longer than checking a signature with it, and a copy a few microseconds.
+ */
+static EVP_PKEY *curves[ARRAY_LEN(fixed)];
+static once_flag curves_once = ONCE_FLAG_INIT;
+
+static EVP_PKEY *curve_make(const char *curve)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
     OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
@@ -74,15 +81,38 @@ static EVP_PKEY *ec_pkey(const char *curve, struct span point)
     if (ctx && bld &&
             OSSL_PARAM_BLD_push_utf8_string(
                     bld, OSSL_PKEY_PARAM_GROUP_NAME, curve, 0) &&
-            OSSL_PARAM_BLD_push_octet_string(
-                    bld, OSSL_PKEY_PARAM_PUB_KEY, point.ptr, point.len) &&
             (params = OSSL_PARAM_BLD_to_param(bld)) != NULL &&
             EVP_PKEY_fromdata_init(ctx) == 1)
-        (void)EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params);
+        (void)EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEY_PARAMETERS, params);
     OSSL_PARAM_free(params);
     OSSL_PARAM_BLD_free(bld);
     EVP_PKEY_CTX_free(ctx);
     return pkey;
+}
+
+static void curves_make(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
+        if (!fixed[i].curve)
+            continue;
+        curves[i] = curve_make(fixed[i].curve);
+        if (!curves[i])
+            abort();
+    }
+}
+
+/* NULL when the point is not on the curve. */
+static EVP_PKEY *ec_pkey(const struct fixed_spki *f, struct span point)
+{
+    EVP_PKEY *pkey;
+
+    call_once(&curves_once, curves_make);
+    pkey = EVP_PKEY_dup(curves[f - fixed]);
+    if (pkey &&
+            EVP_PKEY_set1_encoded_public_key(pkey, point.ptr, point.len) == 1)
+        return pkey;
+    EVP_PKEY_free(pkey);
+    return NULL;
 }
 
 static struct crypto_pub *pub_fixed(const struct fixed_spki *f, struct span raw)
@@ -96,7 +126,7 @@ static struct crypto_pub *pub_fixed(const struct fixed_spki *f, struct span raw)
         return NULL;
     k->type = f->type;
     k->bits = f->bits;
-    k->pkey = f->curve ? ec_pkey(f->curve, raw)
+    k->pkey = f->curve ? ec_pkey(f, raw)
                        : EVP_PKEY_new_raw_public_key(
                                  EVP_PKEY_ED25519, NULL, raw.ptr, raw.len);
     if (!k->pkey) {
