@@ -367,7 +367,7 @@ ok "the next start is approved ahead, with the next boot" \
 refuses "so the running zone is not in the state" 1 "90-default.policy" \
     verify boot.evidence
 ok "the zone starts" restart
-ok "evidence of that" qair -z server attest evidence -o start.evidence
+ok "evidence of that" qair -z server attest collect -o start.evidence
 ok "the state is as it was foretold" verify start.evidence
 
 echo "1..$n"
