@@ -9,9 +9,10 @@ cd "$1"
 floor() { # of a room (docs/architecture.md, section 4)
     case $1 in
     base) echo 0 ;;
-    buf | bundle | crypto | conf) echo 1 ;;
-    msg | qrexec | policy | merkle | statement | evidence) echo 2 ;;
-    pack | chain | appraise | profile | receipt | enrol | policyline | policytool)
+    buf | bundle | cbor | crypto | conf) echo 1 ;;
+    msg | qrexec | policy | merkle | statement | tcg | eventlog | ima | eat | corim | cose | evidence | pe | snp | spdm)
+        echo 2 ;;
+    rules | pack | chain | appraise | profile | receipt | enrol | predict | policyline | policytool)
         echo 3 ;;
     gather | ipc | sandbox | role | link | pump | callee | isolate | tpm | store | channel | policytree)
         echo 4 ;;
