@@ -35,8 +35,12 @@ boot_begin() {
 }
 
 finish_machine() {
-    [ -z "${qemu_pid:-}" ] || kill -9 "$qemu_pid" 2>/dev/null || true
-    [ -z "${swtpm_pid:-}" ] || kill -9 "$swtpm_pid" 2>/dev/null || true
+    local rc=$? p
+    for p in ${qemu_pid:-} ${swtpm_pid:-}; do
+        kill -9 "$p" 2>/dev/null
+        wait "$p" 2>/dev/null
+    done
+    (exit "$rc")
     finish
 }
 
