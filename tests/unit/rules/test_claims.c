@@ -299,7 +299,7 @@ static void test_the_page_has_the_table(void **state)
     assert_int_equal(buf_load(&page, AT_FDCWD, RULES_PAGE, NULL), 0);
     assert_int_equal(buf_ok(&table, NULL), 0);
     if (!strstr((const char *)page.ptr, (const char *)table.ptr))
-        fail_msg("docs/proto/rules.md, section 4, is not what "
+        fail_msg("docs/proto/rules.md, section 5, is not what "
                  "'qair attest claims' prints");
 }
 
