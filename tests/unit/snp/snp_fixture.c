@@ -43,19 +43,36 @@ static struct span keep(uint8_t *p, int len)
     return SPAN(p, (size_t)len);
 }
 
+/* Made when it is first used: an RSA key of 4,096 bits takes its seconds. */
+static EVP_PKEY *key_of(enum snp_fixture_key k)
+{
+    if (fx.key[k])
+        return fx.key[k];
+    switch (k) {
+    case SNP_FIXTURE_AMD:
+    case SNP_FIXTURE_EVIL:
+        fx.key[k] = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)4096);
+        break;
+    case SNP_FIXTURE_SMALL:
+        fx.key[k] = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+        break;
+    case SNP_FIXTURE_VEK:
+    case SNP_FIXTURE_OTHER:
+        fx.key[k] = EVP_EC_gen("P-384");
+        break;
+    case SNP_FIXTURE_P256:
+        fx.key[k] = EVP_EC_gen("P-256");
+        break;
+    case SNP_FIXTURE_KEYS:
+        break;
+    }
+    need(fx.key[k] != NULL, "keys");
+    return fx.key[k];
+}
+
 void snp_fixture_init(void)
 {
-    fx.key[SNP_FIXTURE_AMD] =
-            EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)4096);
-    fx.key[SNP_FIXTURE_EVIL] =
-            EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)4096);
-    fx.key[SNP_FIXTURE_SMALL] =
-            EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
-    fx.key[SNP_FIXTURE_VEK] = EVP_EC_gen("P-384");
-    fx.key[SNP_FIXTURE_OTHER] = EVP_EC_gen("P-384");
-    fx.key[SNP_FIXTURE_P256] = EVP_EC_gen("P-256");
-    for (size_t i = 0; i < SNP_FIXTURE_KEYS; i++)
-        need(fx.key[i] != NULL, "keys");
+    memset(&fx, 0, sizeof(fx));
 }
 
 void snp_fixture_fini(void)
@@ -251,7 +268,7 @@ struct span snp_fixture_make(const struct snp_fixture_cert *c)
                             X509_get_serialNumber(x), (long)c->serial) == 1 &&
                     ASN1_TIME_set(X509_getm_notBefore(x), (time_t)c->from) &&
                     ASN1_TIME_set(X509_getm_notAfter(x), (time_t)c->until) &&
-                    X509_set_pubkey(x, fx.key[c->key]) == 1,
+                    X509_set_pubkey(x, key_of(c->key)) == 1,
             "certificate");
     set_name(X509_get_subject_name(x), c->subject);
     set_name(X509_get_issuer_name(x), c->issuer);
@@ -261,7 +278,7 @@ struct span snp_fixture_make(const struct snp_fixture_cert *c)
         add_amd(x, c);
     if (c->critical_extra)
         add_raw(x, "1.3.6.1.4.1.3704.99", SPAN_OF(null), 1);
-    ctx = pss(fx.key[c->signer], c->sha256, c->salt_32 ? 32 : 48);
+    ctx = pss(key_of(c->signer), c->sha256, c->salt_32 ? 32 : 48);
     need(X509_sign_ctx(x, ctx) > 0, "certificate's signature");
     EVP_MD_CTX_free(ctx);
     len = i2d_X509(x, &der);
@@ -330,7 +347,7 @@ struct span snp_fixture_make_crl(const struct snp_fixture_crl *c)
         ASN1_OBJECT_free(o);
         ASN1_OCTET_STRING_free(s);
     }
-    ctx = pss(fx.key[c->signer], false, 48);
+    ctx = pss(key_of(c->signer), false, 48);
     need(X509_CRL_sign_ctx(crl, ctx) > 0, "CRL's signature");
     EVP_MD_CTX_free(ctx);
     len = i2d_X509_CRL(crl, &der);
@@ -406,7 +423,7 @@ static void reverse(const uint8_t *be, size_t n, uint8_t *ret)
 void snp_fixture_ecdsa(
         struct span data, enum snp_fixture_key key, uint8_t ret[static 144])
 {
-    EVP_MD_CTX *ctx = pss(fx.key[key], false, 0);
+    EVP_MD_CTX *ctx = pss(key_of(key), false, 0);
     uint8_t der[128], rs[96];
     size_t len = sizeof(der);
 
@@ -431,7 +448,7 @@ void snp_fixture_point(enum snp_fixture_key key, uint8_t ret[static 144])
     uint8_t point[97];
     size_t len;
 
-    need(EVP_PKEY_get_octet_string_param(fx.key[key], OSSL_PKEY_PARAM_PUB_KEY,
+    need(EVP_PKEY_get_octet_string_param(key_of(key), OSSL_PKEY_PARAM_PUB_KEY,
                  point, sizeof(point), &len) == 1 &&
                     len == sizeof(point),
             "point");
@@ -444,7 +461,7 @@ size_t snp_fixture_pss(
         struct span data, enum snp_fixture_key key, uint8_t ret[static 512])
 {
     bool small = key == SNP_FIXTURE_SMALL;
-    EVP_MD_CTX *ctx = pss(fx.key[key], small, small ? 32 : 48);
+    EVP_MD_CTX *ctx = pss(key_of(key), small, small ? 32 : 48);
     uint8_t be[512];
     size_t len = sizeof(be);
 
@@ -459,7 +476,7 @@ size_t snp_fixture_modulus(enum snp_fixture_key key, uint8_t ret[static 512])
     BIGNUM *n = NULL;
     int len;
 
-    need(EVP_PKEY_get_bn_param(fx.key[key], OSSL_PKEY_PARAM_RSA_N, &n) == 1,
+    need(EVP_PKEY_get_bn_param(key_of(key), OSSL_PKEY_PARAM_RSA_N, &n) == 1,
             "modulus");
     len = BN_num_bytes(n);
     need(BN_bn2lebinpad(n, ret, len) == len, "modulus");
