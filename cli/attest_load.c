@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest_load.h"
 
+#include "attest_unwrap.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -11,7 +13,7 @@ void attest_loaded_fini(struct attest_loaded *l)
 
 int attest_read(const char *path, struct attest_loaded *ret, struct err *err)
 {
-    ret->bytes = BUF_INIT(LIMIT_EVIDENCE_MAX);
+    ret->bytes = BUF_INIT(ATTEST_WRAPPED_MAX);
     return buf_load(&ret->bytes, AT_FDCWD, path, err);
 }
 

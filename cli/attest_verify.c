@@ -5,6 +5,7 @@
 #include "attest_json.h"
 #include "attest_load.h"
 #include "attest_snp.h"
+#include "attest_unwrap.h"
 #include "cli_sandbox.h"
 #include "foreign.h"
 #include "pack_load.h"
@@ -46,12 +47,26 @@ static int judging_init(
     return r;
 }
 
+/* Out of what carries it; a zone that signed it must be the one it is of. */
+static int take(struct judging *j, const char *path, struct attest_loaded *l,
+        const struct pack_zone **ret, struct err *err)
+{
+    const struct pack_zone *signer;
+    int r = attest_unwrap(&l->bytes, j->pack, j->in.time, &signer, err);
+
+    r = r == 0 ? attest_parse(path, l, err) : err_prefix(err, r, "%s", path);
+    if (r == 0)
+        r = attest_find_zone(j->pack, &l->e, ret, err);
+    if (r == 0 && signer && signer != *ret)
+        r = err_set(err, ERR_MISMATCH, "zone %s signed evidence of zone %s",
+                signer->name, (*ret)->name);
+    return r;
+}
+
 static int take_evidence(struct judging *j, struct err *err)
 {
-    int r = attest_parse(j->o->arg[0], &j->now, err);
+    int r = take(j, j->o->arg[0], &j->now, &j->in.zone, err);
 
-    if (r == 0)
-        r = attest_find_zone(j->pack, &j->now.e, &j->in.zone, err);
     if (r != 0)
         return r;
     j->in.evidence = buf_span(&j->now.bytes);
@@ -116,9 +131,12 @@ static int take_last(struct judging *j, struct appraise_detail *was,
         struct appraise_last *ret, struct err *err)
 {
     struct appraise_input in = j->in;
+    const struct pack_zone *signer; /* that it is the zone's is asked below */
     struct appraisal a;
-    int r = attest_parse(j->o->last, &j->last, err);
+    int r = attest_unwrap(&j->last.bytes, j->pack, in.time, &signer, err);
 
+    r = r == 0 ? attest_parse(j->o->last, &j->last, err)
+               : err_prefix(err, r, "%s", j->o->last);
     if (r != 0)
         return r;
     in.evidence = buf_span(&j->last.bytes);

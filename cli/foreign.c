@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "foreign.h"
 
+#include "attest_unwrap.h"
 #include "cli_sandbox.h"
 #include "eventlog.h"
 #include "ima.h"
@@ -178,6 +179,8 @@ bool foreign_takes(int argc, char **argv)
     if (fd < 0)
         return ours;
     n = read(fd, head, sizeof(head));
+    if (n > 0 && attest_is_wrapped((uint8_t)head[0]))
+        return ours;
     return n >= 0 && ((size_t)n < sizeof(head) ||
                              memcmp(head, EVIDENCE_MAGIC, sizeof(head)) != 0);
 }

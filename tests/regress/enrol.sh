@@ -260,6 +260,25 @@ v = m["ear.trustworthiness-vector"]
 assert v["instance-identity"] == 2 and v["hardware"] == 32, v # emulated
 assert v["configuration"] == (2 if want == "warning" else 96), v
 PY
+python3 - <<'PY'
+def head(major, v):
+    for n, info in ((1, 24), (2, 25), (4, 26)):
+        if v < 24:
+            return bytes([major << 5 | v])
+        if v < 1 << 8 * n:
+            return bytes([major << 5 | info]) + v.to_bytes(n, "big")
+e = open("changed.evidence", "rb").read()
+t = b"application/vnd.qair.evidence"
+cmw = head(4, 3) + head(3, len(t)) + t + head(2, len(e)) + e + b"\x04"
+open("changed.cmw", "wb").write(cmw)
+open("changed.uccs", "wb").write(head(6, 601) + b"\xa1\x0a\x48abcdefgh")
+open("cut.cmw", "wb").write(cmw[:-1])
+open("bomb.cmw", "wb").write(b"\x81" * 4096)
+PY
+ok "evidence in a wrapper of RATS" verify changed.cmw
+refuses "an unsigned token from a file" 1 "a file is no attested channel" verify changed.uccs
+refuses "a cut wrapper" 1 "CBOR" verify cut.cmw
+refuses "a wrapper that nests" 1 "nested too deep" verify bomb.cmw
 ok "a verdict for others: never affirming with a software TPM" bash -o pipefail -c "qair attest verify changed.evidence --pack owner/pack --ear veraison 2>/dev/null | python3 ear.py warning"
 ok "a refusal for others" sh -c "qair attest verify server.evidence --pack owner/pack --ear veraison 2>/dev/null | python3 ear.py contraindicated"
 refuses "which is one in CBOR, too" 1 "tag:ietf.org,2026:rats/ear#04" \
