@@ -10,6 +10,9 @@
  * is a label, for a person's eyes.  A liar can hide an event behind another
  * type: answers that say "no such event" or "this came first" are given only
  * when every event of that PCR shows its data, and are undecided otherwise.
+ *
+ * The logs that TDX keeps in ACPI (CCEL) number measurement registers, not
+ * PCRs: replay them, but no view of them means anything.
  */
 #ifndef QAIR_EVENTLOG_VIEW_H
 #define QAIR_EVENTLOG_VIEW_H

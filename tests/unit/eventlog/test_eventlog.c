@@ -700,6 +700,40 @@ static void test_claims_refused(void **state)
     assert_int_equal(eventlog_compare(&p, &c, 1, &a, NULL), 0);
 }
 
+static void test_claims_of_too_many_banks(void **state)
+{
+    struct eventlog_pcrs p;
+    struct eventlog_agreement a;
+    struct eventlog_claim claim[TCG_BANKS_MAX + 1];
+
+    (void)state;
+    begin();
+    assert_int_equal(replay(&p), 0);
+    for (size_t i = 0; i < ARRAY_LEN(claim); i++)
+        claim[i] = (struct eventlog_claim){
+                (uint16_t)(0x7000 + i), 4, SPAN(zero, 32)};
+    assert_int_equal(
+            eventlog_compare(&p, claim, TCG_BANKS_MAX, &a, NULL), ERR_MISMATCH);
+    assert_int_equal(
+            eventlog_compare(&p, claim, ARRAY_LEN(claim), &a, NULL), ERR_LIMIT);
+}
+
+/* A hash of the future is read by its size, and is no bank. */
+static void test_unknown_hash(void **state)
+{
+    static const struct eventlog_alg algs[] = {
+            {0x7777, 64}, {TCG_ALG_SHA256, 32}};
+    struct eventlog_pcrs p;
+
+    (void)state;
+    fixture_header(&log_, algs, 2, SPAN_EMPTY);
+    fixture_event_of(&log_, algs, 2, 1, EVENTLOG_EV_ACTION, span_str("a"),
+            span_str("a"));
+    assert_int_equal(replay(&p), 0);
+    assert_int_equal(p.n, 1);
+    assert_int_equal(p.bank[0].extended, 1u << 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -743,6 +777,8 @@ int main(void)
             T(test_every_flipped_bit_of_a_claim_is_told),
             T(test_all_quoted_banks_must_agree),
             T(test_claims_refused),
+            T(test_claims_of_too_many_banks),
+            T(test_unknown_hash),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,6 +236,49 @@ static void test_separator_of_other_data(void **state)
     assert_int_equal(v.n_wrong, 1);
 }
 
+/* Five bytes, and three, are no separator, though they hash as they should. */
+static void test_separator_of_another_size(void **state)
+{
+    static const uint8_t zeros[5];
+    struct eventlog_view v;
+    const char *why;
+
+    (void)state;
+    for (size_t n = 3; n <= 5; n += 2) {
+        log_.len = 0;
+        boot.n_separators = 0;
+        fixture_boot(&log_, &boot);
+        fixture_event(&log_, 7, EVENTLOG_EV_SEPARATOR, SPAN(zeros, n));
+        fixture_view(buf_span(&log_), ALL, &v);
+        assert_int_equal(v.separator[7].n, 1);
+        assert_int_equal(
+                eventlog_view_separators(&v, &why), EVENTLOG_UNDECIDED);
+        assert_int_equal(
+                eventlog_view_secure_boot(&v, &why), EVENTLOG_UNDECIDED);
+    }
+}
+
+static void test_flag_names_its_first_event(void **state)
+{
+    struct eventlog_view v;
+    struct eventlog l;
+    struct eventlog_event e;
+    size_t last;
+
+    (void)state;
+    fixture_boot(&log_, &boot);
+    assert_int_equal(eventlog_open(buf_span(&log_), &l, NULL), 0);
+    while (eventlog_next(&l, &e, NULL) == 1)
+        ;
+    last = e.index;
+    fixture_text(&log_, 5, EVENTLOG_EV_EFI_ACTION,
+            eventlog_flag_name(EVENTLOG_EXIT_INVOKED));
+    fixture_event(&log_, 5, EVENTLOG_EV_EFI_ACTION, SPAN_EMPTY);
+    fixture_view(buf_span(&log_), ALL, &v);
+    assert_int_equal(v.flag[EVENTLOG_EXIT_INVOKED].n, 2);
+    assert_int_equal(v.flag[EVENTLOG_EXIT_INVOKED].event, last);
+}
+
 static void test_flags(void **state)
 {
     struct eventlog_view v;
@@ -631,6 +674,8 @@ int main(void)
             T(test_every_flipped_byte_of_the_policy),
             T(test_separators),
             T(test_separator_of_other_data),
+            T(test_separator_of_another_size),
+            T(test_flag_names_its_first_event),
             T(test_flags),
             T(test_debug_mode_and_unprotected_dma),
             T(test_hidden_debug_mode_is_not_absent),
