@@ -132,6 +132,35 @@ run "mv kept/thin.json server/pack/references/"
 run "qair -z server zone reload"
 ok "and it goes on" wait_until 20 signs
 
+# Rules of the owner that the server does not meet, and a set that is revoked.
+rules() { # LINE...: for the server, in the thin zone's pack, taken
+    printf '%s\n' "state golden" "$@" >rules.txt &&
+        qair attest rules server rules.txt --owner-key owner/owner.key --pack owner/pack &&
+        mkdir -p thin/pack/rules thin/pack/values &&
+        cp owner/pack/rules/server.json thin/pack/rules/ &&
+        cp owner/pack/values/*.json thin/pack/values/ &&
+        qair -z thin zone reload
+}
+values() { qair attest reference "$@" --owner-key owner/owner.key --pack owner/pack; }
+policies=$(cd server && sha256sum policy.d/* | sha256sum | cut -d' ' -f1)
+run "values add policies --claim zone.policy --value $policies"
+ok "rules that the server meets" rules "zone.files is approved" "zone.policy in policies"
+ok "let it sign" wait_until 20 signs
+call
+ok "a call runs under them" wait_until 30 hangs
+ok "rules for hardware" rules "zone.files is approved" "tpm.emulated is no"
+ok "cut it" said "rc="
+ok "the log names the line" wait_until 10 in_log thin \
+    "state of zone server fell: rule not met: tpm.emulated: wanted is no (line 3)"
+ok "the first rules again" rules "zone.files is approved" "zone.policy in policies"
+ok "and it signs again" wait_until 20 signs
+run "values revoke policies && cp owner/pack/values/policies.json thin/pack/values/"
+ok "a revoked set" qair -z thin zone reload
+refuses "lets nobody in" "its set is revoked" sign work release artefact x.json
+run "rm -r thin/pack/rules thin/pack/values owner/pack/rules owner/pack/values"
+ok "without rules the reference decides" qair -z thin zone reload
+ok "and it signs" wait_until 20 signs
+
 # An old pack put back: what it approved is not what runs.
 run "cp server/policy.d/05-calls.policy kept/ && cp -r owner/pack kept/old"
 run "echo '# one more line' >>server/policy.d/05-calls.policy"
