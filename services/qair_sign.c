@@ -23,7 +23,7 @@
 enum { SIGNED = 0, REFUSED = 1, MISUSE = 2 };
 
 /* A receipt holds a proof, evidence and two envelopes (lib/receipt). */
-#define ANSWER_MAX (512u << 10)
+#define ANSWER_MAX (6u << 20)
 
 /* The stream that a call carries has no file name; the receipt says the
  * digest, and whoever stores the file names it. */
