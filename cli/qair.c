@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const struct cli_noun *const nouns[] = {
@@ -26,10 +27,36 @@ static const struct cli_noun *const nouns[] = {
 
 #define ZONE_DIR_DEFAULT "/var/lib/qair"
 
+/* Words of help, in lines that fit an ordinary window. */
+#define COLUMNS 80
+#define INDENT  6
+
+static void print_words(FILE *f, size_t column, const char *text)
+{
+    while (*text) {
+        size_t gap = strspn(text, " \n"), len = strcspn(text + gap, " \n");
+        size_t between = gap > 2 ? 1 : gap; /* two: a sentence's end */
+
+        if (column > INDENT && column + between + len > COLUMNS) {
+            (void)fputc('\n', f);
+            column = 0;
+        }
+        if (column == 0)
+            between = INDENT;
+        (void)fprintf(f, "%*s%.*s", (int)between, "", (int)len, text + gap);
+        column += between + len;
+        text += gap + len;
+    }
+    (void)fputc('\n', f);
+}
+
 static void print_verb(FILE *f, const char *noun, const struct cli_verb *v)
 {
-    (void)fprintf(f, "  qair %s%s%s %s\n      %s\n", noun, *v->name ? " " : "",
-            v->name, v->args, v->help);
+    int n = fprintf(f, "  qair %s%s%s%s", noun, *v->name ? " " : "", v->name,
+            *v->args ? " " : "");
+
+    print_words(f, n > 0 ? (size_t)n : INDENT, v->args);
+    print_words(f, 0, v->help);
 }
 
 static void print_noun(FILE *f, const struct cli_noun *noun)
