@@ -186,13 +186,8 @@ static int take_numbers(
 
 static int load(const char *path, size_t cap, struct buf *ret, struct err *err)
 {
-    int r;
-
     *ret = BUF_INIT(cap);
-    if (!path)
-        return 0;
-    r = buf_load(ret, AT_FDCWD, path, err);
-    return r == 0 ? 0 : err_prefix(err, r, "%s", path);
+    return path ? buf_load(ret, AT_FDCWD, path, err) : 0;
 }
 
 static int hash_kernel(

@@ -37,10 +37,8 @@ static int load(struct buf *ret, size_t *n, int dirfd, const char *path,
         return err_set(err, ERR_LIMIT, "more than %d files", FILES_MAX);
     ret[*n] = BUF_INIT(FILE_MAX_BYTES);
     r = buf_load(&ret[*n], dirfd, path, err);
-    if (r != 0)
-        return err_prefix(err, r, "%s", path);
-    (*n)++;
-    return 0;
+    *n += r == 0;
+    return r;
 }
 
 static int load_entry(int dirfd, const char *name, void *ctx, struct err *err)
@@ -141,7 +139,10 @@ static int parse(struct cli *cli, int argc, char **argv, struct snp_work *w)
         if (!bad)
             r = take(w, c, &bad, &err);
         if (bad)
-            return cli_misuse(cli, "an option, or what it is given");
+            return optarg && c >= 256
+                           ? cli_misuse(cli, "an option does not take '%s'",
+                                     optarg)
+                           : cli_misuse(cli, "no option for an SEV-SNP report");
         if (r != 0)
             return cli_fail(&err);
     }
@@ -160,7 +161,8 @@ struct judged {
     struct snp_vek *vek;
     struct snp_verdict v;
     struct span report;
-    char why[ERR_MSG_MAX]; /* no certificate, and where there is one */
+    /* No certificate, and where there is one. */
+    char why[ERR_MSG_MAX + SNP_KDS_URL_MAX];
 };
 
 static int make_trust(

@@ -257,13 +257,8 @@ void foreign_fini(struct foreign *f)
 
 static int read_file(struct buf *b, const char *path, struct err *err)
 {
-    int r;
-
     *b = BUF_INIT(FOREIGN_FILE_MAX);
-    if (!path)
-        return 0;
-    r = buf_load(b, AT_FDCWD, path, err);
-    return r == 0 ? 0 : err_prefix(err, r, "%s", path);
+    return path ? buf_load(b, AT_FDCWD, path, err) : 0;
 }
 
 static int read_pack(struct foreign *f, struct err *err)
