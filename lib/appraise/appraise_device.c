@@ -53,6 +53,15 @@ static int check_nonce(
                              "it was made for another channel or moment");
 }
 
+/* Signed by the same key; that of another moment is no proof of this one. */
+static bool is_challenged(const struct spdm_result *r, struct span binder)
+{
+    uint8_t want[32];
+
+    spdm_requester_challenge_nonce(binder.ptr, want);
+    return r->challenge && span_eq_ct(r->challenge_nonce, SPAN_OF(want));
+}
+
 static uint64_t le64(struct span s)
 {
     uint64_t v = 0;
@@ -99,9 +108,10 @@ static int add_key(struct claims *c, unsigned device, struct span leaf,
     return 0;
 }
 
-static int add_device(struct claims *c, unsigned device,
+static int add_device(struct appraise_work *w, unsigned device,
         const struct spdm_result *r, struct span leaf, struct err *err)
 {
+    struct claims *c = &w->detail->claims;
     const uint64_t version[] = {
             r->agreed.version >> 4, r->agreed.version & 0xfu};
     char name[CLAIM_NAME_MAX + 1], source[64];
@@ -116,7 +126,7 @@ static int add_device(struct claims *c, unsigned device,
     (void)snprintf(name, sizeof(name), "device.%u.root", device);
     claims_add_bytes(c, name, r->root_hash, source);
     (void)snprintf(name, sizeof(name), "device.%u.challenged", device);
-    claims_add_bool(c, name, r->challenge, source);
+    claims_add_bool(c, name, is_challenged(r, w->in->binder), source);
     for (size_t i = 0; i < r->n_blocks; i++)
         add_block(c, device, &r->block[i], source);
     return 0;
@@ -142,7 +152,7 @@ static int judge(struct appraise_work *w, unsigned device, struct span record,
     rc = check_nonce(&r, w->in->binder, err);
     if (rc == 0)
         rc = check_chain(&r, w->in->time, &leaf, err);
-    return rc ? rc : add_device(&w->detail->claims, device, &r, leaf, err);
+    return rc ? rc : add_device(w, device, &r, leaf, err);
 }
 
 /* u16 number of devices, then the record of each as vec32. */

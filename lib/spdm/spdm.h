@@ -38,6 +38,9 @@
 #define SPDM_CERTS_MAX 8
 /* All chains of a device and its measurements, some times over. */
 #define SPDM_TRANSCRIPT_MAX (1u << 20)
+/* Of one transcript: each costs a verification, and hashes all that it
+ * covers. */
+#define SPDM_SIGNATURES_MAX 64
 /* Blocks of one device: an index is a byte. */
 #define SPDM_BLOCKS_MAX   255
 #define SPDM_MESSAGE_MAX  131072
@@ -175,11 +178,13 @@ struct spdm_result {
     bool challenge; /* a CHALLENGE_AUTH held, over all that preceded it */
     bool attested;  /* at least one block is signed, and no signature is bad */
     unsigned bad;   /* signatures that did not hold */
-    uint8_t slot;   /* whose key signed */
+    uint8_t slot;   /* whose key signed; what other keys signed is dropped */
     struct span chain; /* of that slot: certificates, DER one by one */
     struct span root_hash;
-    struct span nonce; /* the requester's, of the last signed measurements */
-    size_t n_blocks;   /* inside a signed transcript; the last of an index */
+    struct span nonce; /* the requester's, of all signed measurements; empty
+                          when they have several: some may be old */
+    struct span challenge_nonce; /* of the challenge that held */
+    size_t n_blocks; /* inside a signed transcript; the last of an index */
     const struct spdm_block *block;
     size_t n_unattested; /* blocks that no signature covers */
 };
@@ -241,6 +246,9 @@ int spdm_requester_result(const struct spdm_requester *r,
 struct span spdm_requester_record(const struct spdm_requester *r);
 /* Nonce of GET_MEASUREMENTS for a verifier's nonce: SHA-256("spdm" || it). */
 void spdm_requester_nonce(
+        const uint8_t nonce[static 32], uint8_t ret[static 32]);
+/* The same of CHALLENGE: SHA-256("spdm-challenge" || it). */
+void spdm_requester_challenge_nonce(
         const uint8_t nonce[static 32], uint8_t ret[static 32]);
 
 /* ---- framing --------------------------------------------------------- */

@@ -85,6 +85,12 @@ void spdm_requester_nonce(
     derive("spdm", nonce, ret);
 }
 
+void spdm_requester_challenge_nonce(
+        const uint8_t nonce[static 32], uint8_t ret[static 32])
+{
+    derive("spdm-challenge", nonce, ret);
+}
+
 /* ---- requests -------------------------------------------------------- */
 
 static void put_header(struct wire_writer *w, uint8_t version, uint8_t code,

@@ -46,6 +46,10 @@ struct spdm_transcript {
     struct blocks attested;
     struct spdm_measurements last; /* the answer under way */
     uint8_t nonce[SPDM_NONCE];
+    uint8_t challenge_nonce[SPDM_NONCE];
+    uint8_t signer[CRYPTO_HASH_MAX]; /* digest of the chain that signed */
+    bool nonces_differ;              /* of the signed runs in attested */
+    unsigned signatures;
 };
 
 static void blocks_clear(struct blocks *b)
@@ -181,17 +185,42 @@ static int verify(const struct spdm_agreed *a, const struct crypto_pub *pub,
             SPAN(framed, PREFIX_SIZE + CONTEXT_SIZE + a->hash_size), sig);
 }
 
+static struct span chain_digest(
+        const struct spdm_transcript *t, const struct chain *c, uint8_t *mem)
+{
+    crypto_hash(t->agreed.hash, buf_span(&c->bytes), mem);
+    return SPAN(mem, t->agreed.hash_size);
+}
+
+/* What was proved is of one chain: what the key of another one signed is not
+ * told of this one. */
+static void take_signer(struct spdm_transcript *t, uint8_t slot)
+{
+    uint8_t mem[CRYPTO_HASH_MAX];
+    struct span is = chain_digest(t, &t->chain[slot], mem);
+
+    t->result.slot = slot;
+    if (span_eq(is, SPAN(t->signer, is.len)))
+        return;
+    blocks_clear(&t->attested);
+    t->result.challenge = false;
+    t->result.nonce = t->result.challenge_nonce = SPAN_EMPTY;
+    t->nonces_differ = false;
+    memcpy(t->signer, is.ptr, is.len);
+}
+
 static enum spdm_signature judge(struct spdm_transcript *t, uint8_t slot,
         const char *context, struct span vca, const struct buf *rest,
         struct span message, struct span sig)
 {
-    const struct crypto_pub *pub = t->chain[slot].pub;
+    const struct chain *c = &t->chain[slot];
 
-    if (!pub)
+    t->signatures++;
+    if (!c->pub || !c->complete)
         return SPDM_SIG_UNJUDGED;
-    if (verify(&t->agreed, pub, context, vca, buf_span(rest), message, sig) ==
-            0) {
-        t->result.slot = slot;
+    if (verify(&t->agreed, c->pub, context, vca, buf_span(rest), message,
+                sig) == 0) {
+        take_signer(t, slot);
         return SPDM_SIG_GOOD;
     }
     t->result.bad++;
@@ -228,6 +257,8 @@ static int take_version(struct spdm_transcript *t, struct span request,
         t->chain[i].digest = SPAN_EMPTY;
     }
     memset(&t->result, 0, sizeof(t->result));
+    memset(t->signer, 0, sizeof(t->signer));
+    t->nonces_differ = false;
     t->phase = AWAIT_CAPABILITIES;
     buf_append(&t->vca, request);
     buf_append(&t->vca, response);
@@ -297,13 +328,6 @@ static int take_digests(struct spdm_transcript *t, struct span request,
     buf_append(&t->m1, request);
     buf_append(&t->m1, response);
     return 0;
-}
-
-static struct span chain_digest(
-        const struct spdm_transcript *t, const struct chain *c, uint8_t *mem)
-{
-    crypto_hash(t->agreed.hash, buf_span(&c->bytes), mem);
-    return SPAN(mem, t->agreed.hash_size);
 }
 
 /* The certificates of a whole chain: behind length, reserved, root hash. */
@@ -425,6 +449,10 @@ static int take_challenge(struct spdm_transcript *t, struct span request,
             buf_span(&t->vca), &t->m1, got.is_signed, got.signature);
     t->result.challenge =
             seen->signature == SPDM_SIG_GOOD && seen->chain_hash_holds;
+    if (t->result.challenge) {
+        memcpy(t->challenge_nonce, asked.nonce.ptr, SPDM_NONCE);
+        t->result.challenge_nonce = SPAN_OF(t->challenge_nonce);
+    }
     buf_reset(&t->m1);
     return 0;
 }
@@ -443,6 +471,16 @@ static int hold_blocks(struct spdm_transcript *t, struct spdm_seen *seen,
     return 0;
 }
 
+/* Blocks of an older run stay: they are as fresh as its own nonce. */
+static void take_nonce(struct spdm_transcript *t, struct span nonce)
+{
+    t->nonces_differ =
+            t->nonces_differ ||
+            (t->result.nonce.len > 0 && !span_eq(t->result.nonce, nonce));
+    memcpy(t->nonce, nonce.ptr, sizeof(t->nonce));
+    t->result.nonce = t->nonces_differ ? SPAN_EMPTY : SPAN_OF(t->nonce);
+}
+
 /* A signature covers the whole run of requests since the last one. */
 static void close_run(struct spdm_transcript *t,
         const struct spdm_get_measurements *asked, struct spdm_seen *seen)
@@ -455,8 +493,7 @@ static void close_run(struct spdm_transcript *t,
             &t->l1, m->is_signed, m->signature);
     if (seen->signature == SPDM_SIG_GOOD) {
         blocks_move(&t->attested, &t->pending);
-        memcpy(t->nonce, asked->nonce.ptr, sizeof(t->nonce));
-        t->result.nonce = SPAN_OF(t->nonce);
+        take_nonce(t, asked->nonce);
     }
     forget_measurements(t);
 }
@@ -666,6 +703,9 @@ int spdm_transcript_take(struct spdm_transcript *t, struct span request,
             response = unpad(t, request, response, false);
         }
         rc = take(t, request, response, seen, err);
+        if (rc == 0 && t->signatures > SPDM_SIGNATURES_MAX)
+            rc = err_set(err, ERR_LIMIT, "SPDM: more than %d signatures",
+                    SPDM_SIGNATURES_MAX);
         if (rc == 0)
             rc = buf_ok(&t->m1, err);
         if (rc == 0)
@@ -698,6 +738,15 @@ const struct spdm_agreed *spdm_transcript_agreed(
     return &t->agreed;
 }
 
+/* A slot may be read again, and be another's then. */
+static bool is_signer(const struct spdm_transcript *t, const struct chain *c)
+{
+    uint8_t mem[CRYPTO_HASH_MAX];
+
+    return c->complete && span_eq(chain_digest(t, c, mem),
+                                  SPAN(t->signer, t->agreed.hash_size));
+}
+
 void spdm_transcript_result(
         const struct spdm_transcript *t, struct spdm_result *ret)
 {
@@ -709,7 +758,8 @@ void spdm_transcript_result(
     ret->block = t->attested.block;
     ret->n_unattested += t->pending.n;
     ret->attested = t->phase == AGREED && t->attested.n > 0 &&
-                    t->result.bad == 0 && c->complete;
+                    t->result.bad == 0 && is_signer(t, c);
+    ret->challenge = ret->challenge && is_signer(t, c);
     (void)!spdm_transcript_chain(
             t, t->result.slot, &ret->root_hash, &ret->chain);
 }

@@ -402,6 +402,43 @@ static void test_a_device_for_another_channel(void **state)
     buf_fini(&r);
 }
 
+/* Its challenge is of another moment, its measurements are of this one. */
+static void test_a_challenge_of_another_moment(void **state)
+{
+    static const uint8_t other[32] = {1};
+    struct spdm_requester *r = spdm_requester_new(other, 0, 0x12);
+    struct buf all = BUF_INIT(1u << 20), answer = BUF_INIT(SPDM_MESSAGE_MAX);
+    struct span request;
+    struct responder d;
+
+    (void)state;
+    responder_init(&d, LIE_NONE, 0x13);
+    while (spdm_requester_next(r, &request, NULL) == 1) {
+        uint8_t copy[64];
+
+        buf_reset(&answer);
+        if (request.ptr[1] == SPDM_GET_MEASUREMENTS) {
+            assert_in_range(request.len, 37, sizeof(copy));
+            memcpy(copy, request.ptr, request.len);
+            spdm_requester_nonce(binder, copy + 4);
+            responder_answer(&d, SPAN(copy, request.len), &answer);
+            spdm_record_put(&all, SPAN(copy, request.len), buf_span(&answer));
+            break;
+        }
+        responder_answer(&d, request, &answer);
+        spdm_record_put(&all, request, buf_span(&answer));
+        assert_int_equal(spdm_requester_take(r, buf_span(&answer), NULL), 0);
+    }
+    give_devices(&all, 1);
+    run();
+    assert_non_null(get("device.0.measurement.1"));
+    assert_false(get("device.0.challenged")->value.yes);
+    spdm_requester_free(r);
+    responder_fini(&d);
+    buf_fini(&all);
+    buf_fini(&answer);
+}
+
 static void test_devices_that_lie(void **state)
 {
     static const enum responder_lie lies[] = {LIE_NO_SIGNATURES,
@@ -478,6 +515,7 @@ int main(void)
             T(test_a_launch_of_something_else),
             T(test_devices),
             T(test_a_device_for_another_channel),
+            T(test_a_challenge_of_another_moment),
             T(test_devices_that_lie),
             T(test_each_flipped_byte_of_a_transcript),
             T(test_parts_of_another_form),

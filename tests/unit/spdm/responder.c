@@ -92,7 +92,7 @@ static void make_chain(struct responder *d)
 void responder_init(
         struct responder *d, enum responder_lie lie, uint8_t version)
 {
-    *d = (struct responder){.lie = lie, .version = version};
+    *d = (struct responder){.lie = lie, .version = version, .n_blocks = 3};
     d->chain = d->vca = d->m1 = d->l1 = BUF_INIT(SPDM_TRANSCRIPT_MAX);
     d->key = crypto_key_generate(CRYPTO_P256);
     must(d->key != NULL);
@@ -252,14 +252,13 @@ static void put_blocks(struct responder *d, struct buf *ret)
 {
     struct buf record = BUF_INIT(4096);
 
-    for (uint8_t i = 0; i < ARRAY_LEN(d->value); i++) {
+    for (uint8_t i = 0; i < d->n_blocks; i++) {
         uint8_t index = d->lie == LIE_TWICE ? 1 : (uint8_t)(i + 1);
 
         PUT(&record, index, 1, 35, 0, i, 32, 0);
         buf_append(&record, SPAN_OF(d->value[i]));
     }
-    PUT(ret, (uint8_t)ARRAY_LEN(d->value), (uint8_t)record.len,
-            (uint8_t)(record.len >> 8), 0);
+    PUT(ret, d->n_blocks, (uint8_t)record.len, (uint8_t)(record.len >> 8), 0);
     buf_append(ret, buf_span(&record));
     buf_fini(&record);
 }

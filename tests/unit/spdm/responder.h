@@ -40,6 +40,7 @@ struct responder {
     struct buf chain; /* table 33 */
     struct buf vca, m1, l1;
     uint8_t value[3][32];
+    uint8_t n_blocks; /* of them that it tells */
     bool was_busy;
     uint8_t agreed;
 };

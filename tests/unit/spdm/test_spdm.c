@@ -223,6 +223,137 @@ static void test_no_flipped_bit_is_believed(void **state)
     responder_fini(&d);
 }
 
+/* An exchange more at the end of a record, after its negotiation. */
+static void go_on(
+        struct responder *d, struct buf *record, const uint8_t *q, size_t n)
+{
+    struct buf answer = BUF_INIT(SPDM_MESSAGE_MAX);
+
+    d->agreed = 0x13;
+    responder_answer(d, SPAN(q, n), &answer);
+    spdm_record_put(record, SPAN(q, n), buf_span(&answer));
+    buf_fini(&answer);
+}
+
+/* The key of a chain made yesterday signs; then the slot shows the chain of a
+ * real device, which anybody can read. */
+static void test_no_chain_is_put_under_signatures_of_another(void **state)
+{
+    static const uint8_t read_again[] = {
+            0x13, SPDM_GET_CERTIFICATE, 0, 0, 0, 0, 0xff, 0xff};
+    static const uint8_t read_other[] = {
+            0x13, SPDM_GET_CERTIFICATE, 1, 0, 0, 0, 0xff, 0xff};
+    struct responder forger, real;
+    struct buf record;
+
+    (void)state;
+    responder_init(&forger, LIE_NONE, 0x13);
+    responder_init(&real, LIE_NONE, 0x13);
+    record = record_of(&forger);
+    assert_true(believed(buf_span(&record), forger.root));
+    go_on(&real, &record, read_other, sizeof(read_other));
+    assert_false(believed(buf_span(&record), real.root));
+    assert_true(believed(buf_span(&record), forger.root));
+    go_on(&real, &record, read_again, sizeof(read_again));
+    assert_false(believed(buf_span(&record), real.root));
+    assert_false(believed(buf_span(&record), forger.root));
+    buf_fini(&record);
+    responder_fini(&forger);
+    responder_fini(&real);
+}
+
+/* GET_MEASUREMENTS of 1.3: all, signed by a slot. */
+static void measure(uint8_t q[45], const uint8_t *verifier, uint8_t slot)
+{
+    memset(q, 0, 45);
+    q[0] = 0x13;
+    q[1] = SPDM_GET_MEASUREMENTS;
+    q[2] = 1;
+    q[3] = 0xff;
+    spdm_requester_nonce(verifier, q + 4);
+    q[36] = slot;
+}
+
+/* A forger's chain in slot 0 signs what it likes; in slot 1 the real device
+ * signs after it, as it does for anybody who asks. */
+static void test_blocks_of_one_slot_are_not_those_of_another(void **state)
+{
+    static const uint8_t read_it[] = {
+            0x13, SPDM_GET_CERTIFICATE, 1, 0, 0, 0, 0xff, 0xff};
+    struct responder forger, real;
+    struct spdm_transcript *t = spdm_transcript_new(false);
+    struct spdm_result res;
+    struct err err = {0};
+    struct buf record;
+    uint8_t q[45];
+
+    (void)state;
+    responder_init(&forger, LIE_NONE, 0x13);
+    responder_init(&real, LIE_OTHER_SLOT, 0x13);
+    memset(forger.value, 0x99, sizeof(forger.value));
+    record = record_of(&forger);
+    go_on(&real, &record, read_it, sizeof(read_it));
+    buf_append(&real.vca, buf_span(&forger.vca));
+    measure(q, nonce, 1);
+    real.n_blocks = 1;
+    go_on(&real, &record, q, sizeof(q));
+    assert_int_equal(spdm_transcript_replay(t, buf_span(&record), &err), 0);
+    spdm_transcript_result(t, &res);
+    assert_true(res.attested);
+    assert_int_equal(res.bad, 0);
+    assert_int_equal(res.slot, 1);
+    assert_false(res.challenge);
+    assert_int_equal(res.n_blocks, 1);
+    assert_memory_equal(res.block[0].value.ptr, real.value[0], 32);
+    spdm_transcript_free(t);
+    buf_fini(&record);
+    responder_fini(&forger);
+    responder_fini(&real);
+}
+
+/* What the device signed last year, and then a fresh signature. */
+static void test_old_blocks_are_not_as_fresh_as_the_last(void **state)
+{
+    static const uint8_t year_ago[32] = {7};
+    struct responder d;
+    struct buf record;
+    uint8_t q[45];
+
+    (void)state;
+    responder_init(&d, LIE_NONE, 0x13);
+    record = record_of(&d);
+    measure(q, nonce, 0);
+    go_on(&d, &record, q, sizeof(q));
+    assert_true(believed(buf_span(&record), d.root));
+    measure(q, year_ago, 0);
+    go_on(&d, &record, q, sizeof(q));
+    measure(q, nonce, 0);
+    go_on(&d, &record, q, sizeof(q));
+    assert_false(believed(buf_span(&record), d.root));
+    buf_fini(&record);
+    responder_fini(&d);
+}
+
+/* Each costs whoever judges the record a verification. */
+static void test_no_more_signatures_than_are_needed(void **state)
+{
+    struct responder d;
+    struct buf record;
+    uint8_t q[45];
+
+    (void)state;
+    responder_init(&d, LIE_NONE, 0x13);
+    record = record_of(&d); /* two of them */
+    measure(q, nonce, 0);
+    for (size_t i = 2; i < SPDM_SIGNATURES_MAX; i++)
+        go_on(&d, &record, q, sizeof(q));
+    assert_true(believed(buf_span(&record), d.root));
+    go_on(&d, &record, q, sizeof(q));
+    assert_false(believed(buf_span(&record), d.root));
+    buf_fini(&record);
+    responder_fini(&d);
+}
+
 /* ---- one block at a time --------------------------------------------- */
 
 /* An unsigned GET_MEASUREMENTS of 1.2 and a block for it. */
@@ -518,6 +649,10 @@ int main(void)
             cmocka_unit_test(test_another_makers_root_is_not_trusted),
             cmocka_unit_test(test_record_is_judged_like_the_device),
             cmocka_unit_test(test_no_flipped_bit_is_believed),
+            cmocka_unit_test(test_no_chain_is_put_under_signatures_of_another),
+            cmocka_unit_test(test_blocks_of_one_slot_are_not_those_of_another),
+            cmocka_unit_test(test_old_blocks_are_not_as_fresh_as_the_last),
+            cmocka_unit_test(test_no_more_signatures_than_are_needed),
             cmocka_unit_test(test_unsigned_blocks_prove_nothing),
             cmocka_unit_test(test_what_came_before_negotiation_is_refused),
             cmocka_unit_test(test_frames_round_trip),
