@@ -108,5 +108,17 @@ for kind in $("$vectors" 2>&1 | sed -n 's/^  //p'); do
         sed 's/^/# /' <<<"$out"
     fi
 done
+# All at once: no case without a judge, and none that was passed over in silence.
+if [ -d "$data/attestation" ]; then
+    out=$("$vectors" "$data/attestation" 2>&1)
+    n=$((n + 1))
+    if grep -q '^[1-9][0-9]* passed, 0 failed$' <<<"$out"; then
+        echo "ok $n - all: $(tail -n 1 <<<"$out")"
+    else
+        bad=1
+        echo "not ok $n - all"
+        sed 's/^/# /' <<<"$out"
+    fi
+fi
 echo "1..$n"
 exit $bad
