@@ -171,7 +171,8 @@ static void take_override(struct walk *k, const struct eventlog_fact *f)
     see(&k->overrides, f);
 }
 
-/* Of these two kinds the value is the text that the digest is of. */
+/* Of these two kinds the value is the text that the digest is of.  One that is
+ * too long for a claim is as good as hidden. */
 static void take_command(struct walk *k, const struct eventlog_fact *f)
 {
     char source[CLAIMS_SOURCE_MAX + 1];
@@ -180,7 +181,7 @@ static void take_command(struct walk *k, const struct eventlog_fact *f)
 
     if (is_separator(f))
         return;
-    if (!is_text) {
+    if (!is_text || f->value.len > CLAIM_TEXT_MAX) {
         k->hides_command = true;
         return;
     }

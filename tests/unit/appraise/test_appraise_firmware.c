@@ -389,6 +389,24 @@ static void test_a_hidden_command(void **state)
     assert_int_equal(count("bootloader.command", NULL), 0);
 }
 
+/* Rules see no claim of it, and would be met by the others. */
+static void test_a_command_too_long_to_be_told(void **state)
+{
+    static char text[10 + CLAIM_TEXT_MAX + 1] = "grub_cmd: linux /evil";
+    size_t n = strlen(text);
+
+    (void)state;
+    firmware_log_add(&fw, 8, EVENTLOG_EV_IPL, span_str("linux /k ro"),
+            span_str("grub_cmd: linux /k ro"));
+    run();
+    assert_int_equal(count("bootloader.command", NULL), 1);
+    memset(text + n, ' ', sizeof(text) - n);
+    firmware_log_add(&fw, 8, EVENTLOG_EV_IPL,
+            SPAN(text + 10, sizeof(text) - 10), SPAN_OF(text));
+    run();
+    assert_int_equal(count("bootloader.command", NULL), 0);
+}
+
 /* The command's own text as another type's data: it is covered, and no
  * command is shown. */
 static void test_a_command_that_is_called_something_else(void **state)
@@ -521,6 +539,7 @@ int main(void)
             T(test_secure_boot_said_twice),
             T(test_secure_boot_with_something_hidden),
             T(test_a_hidden_command),
+            T(test_a_command_too_long_to_be_told),
             T(test_a_command_that_is_called_something_else),
             T(test_a_separator_that_was_moved),
             T(test_sections_and_phases),
