@@ -111,10 +111,25 @@ void claims_fini(struct claims *c)
 
 /* ---- adding ---------------------------------------------------------- */
 
-/* Lists are long where one claim is many: pointers tell most apart. */
-static struct claim *find(
+/* Lists are long where one claim is many; the others are few, and found
+ * without a walk over those: a log may tell one of them again and again. */
+static struct claim *find_one(
         const struct claims *c, const struct claim_def *d, const char *name)
 {
+    for (size_t i = c->last_one; i > 0; i = c->claim[i - 1].before) {
+        struct claim *k = &c->claim[i - 1];
+
+        if (k->def == d && strcmp(k->name, name) == 0)
+            return k;
+    }
+    return NULL;
+}
+
+static const struct claim *find(
+        const struct claims *c, const struct claim_def *d, const char *name)
+{
+    if (d && !(d->flags & CLAIM_MANY))
+        return find_one(c, d, name);
     for (size_t i = 0; i < c->n; i++) {
         if (c->claim[i].def == d && strcmp(c->claim[i].name, name) == 0)
             return &c->claim[i];
@@ -159,7 +174,7 @@ static void add(struct claims *c, const char *name, const struct claim_value *v,
         return;
     assert(d && claims_fits(d, v));
     n.attested = attested && !c->unattested;
-    was = d->flags & CLAIM_MANY ? NULL : find(c, d, name);
+    was = d->flags & CLAIM_MANY ? NULL : find_one(c, d, name);
     if (was && (was->attested || was->disputed)) {
         was->disputed |= n.attested && !claims_value_eq(&was->value, v);
         was->attested &= !was->disputed;
@@ -175,10 +190,15 @@ static void add(struct claims *c, const char *name, const struct claim_value *v,
     n.source = intern(c, safe, last ? last->source : NULL);
     if (c->error)
         return;
-    if (was) /* now it is proved, or said again */
+    if (was) { /* now it is proved, or said again */
+        n.before = was->before;
         *was = n;
-    else if (grow(c))
+    } else if (grow(c)) {
+        n.before = c->last_one;
         c->claim[c->n++] = n;
+        if (!(d->flags & CLAIM_MANY))
+            c->last_one = c->n;
+    }
 }
 
 void claims_add_bool(

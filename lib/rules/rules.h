@@ -112,6 +112,7 @@ struct claim {
     const char *source; /* "PCR 9, event 21 of the firmware log" */
     bool attested;
     bool disputed; /* two attested values: neither is believed again */
+    size_t before; /* 1 + index of the last that is not many; 0: none */
     struct claim_value value;
 };
 
@@ -122,6 +123,7 @@ struct claims {
     struct claim *claim; /* in the order added */
     struct claims_arena *arena;
     size_t bytes;
+    size_t last_one; /* as claim.before, of the whole list */
     bool unattested; /* what is added while this is set is */
     int error;       /* 0, ERR_LIMIT, ERR_MEMORY: the list is not whole */
 };

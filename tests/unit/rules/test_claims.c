@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <time.h>
 
 static void test_table_is_sound(void **state)
 {
@@ -135,6 +136,29 @@ static void test_what_is_only_said_gives_way(void **state)
     assert_int_equal(c.n, 1);
     assert_true(c.claim[0].attested);
     assert_int_equal(c.claim[0].value.number, 0);
+}
+
+/* A log that says half of it one thing, half of it another. */
+static void test_a_long_list_costs_no_square(void **state)
+{
+    enum { HALF = CLAIMS_MAX / 2 - 2 };
+    static const uint8_t digest[32];
+    CLEANUP(claims_fini) struct claims c = {0};
+    clock_t start = clock();
+
+    (void)state;
+    claims_add_bytes(&c, "firmware.crtm", SPAN_OF(digest), "x");
+    for (unsigned i = 0; i < HALF; i++)
+        claims_add_bytes(&c, "bootloader.file", SPAN_OF(digest), "x");
+    for (unsigned i = 0; i < HALF; i++)
+        claims_add_bytes(&c, "bootloader.gpt", SPAN_OF(digest), "x");
+    claims_add_bytes(&c, "firmware.crtm", SPAN_OF(digest), "x");
+    assert_int_equal(claims_ok(&c, NULL), 0);
+    assert_int_equal(c.n, HALF + 2);
+    assert_true(claims_get(&c, "firmware.crtm") == &c.claim[0]);
+    assert_true(claims_get(&c, "bootloader.gpt") == &c.claim[HALF + 1]);
+    assert_true(claims_get(&c, "bootloader.file") == &c.claim[1]);
+    assert_true(clock() - start < CLOCKS_PER_SEC); /* a square takes longer */
 }
 
 static void test_text_that_was_cut_proves_nothing(void **state)
@@ -316,6 +340,7 @@ int main(void)
             cmocka_unit_test(test_a_list_is_bounded_and_says_so),
             cmocka_unit_test(test_bytes_are_bounded),
             cmocka_unit_test(test_unattested_from_here_on),
+            cmocka_unit_test(test_a_long_list_costs_no_square),
             cmocka_unit_test(test_a_list_that_is_not_whole_stays_so),
             cmocka_unit_test(test_what_changed),
             cmocka_unit_test(test_becoming_unattested_is_news),
