@@ -58,7 +58,7 @@ static void compare(const struct eventlog_pcrs *p, const struct values *v,
         struct foreign_report *out)
 {
     struct eventlog_claim claim[FOREIGN_CLAIMS_MAX];
-    struct eventlog_agreement a;
+    struct eventlog_agreement a = {0};
     struct err err = {0};
     uint32_t all = 0;
 
@@ -67,6 +67,9 @@ static void compare(const struct eventlog_pcrs *p, const struct values *v,
                 v->claim[i].alg, v->claim[i].pcr, v->claim[i].value};
     if (eventlog_compare(p, claim, v->n, &a, &err) != 0)
         foreign_refuse(out, "log-replay", "%s", err.msg);
+    else if (a.proved == 0)
+        foreign_refuse(out, "sha1",
+                "the values are of SHA-1 alone, which proves nothing any more");
     for (size_t b = 0; b < p->n; b++)
         all |= p->bank[b].extended;
     if (all & ~a.proved & ~a.differ)

@@ -267,6 +267,9 @@ int foreign_quote(void *ctx)
         tell_quote(&w);
         if (r == 0 && w.has_log && w.quote.pcr_judged)
             compare_log(&w);
+        else if (r == 0 && w.has_log)
+            foreign_refuse(&w.out, "log-bank",
+                    "the log has no bank that is quoted: it explains nothing");
     }
     tell_reasons(&w);
     return foreign_report_end(&w.out,

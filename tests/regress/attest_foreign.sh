@@ -145,6 +145,8 @@ if [ -d "$vectors" ]; then
     says "how much of the list is quoted" "1 of 1 lines quoted"
     refuses "the log of another machine" 1 "refused" $q \
         --log $vectors/eventlog/rhel8-uefi/log.bin --ima $b/ima.bin
+    refuses "a log of SHA-1 beside a quote of SHA-256" 1 "no bank that is quoted" \
+        $q --log $vectors/eventlog/debian-10/log.bin
     refuses "an IMA list with a line altered" 1 "refused" $q \
         --log $b/eventlog.bin \
         --ima $vectors/measured-boot/neg-ima-line-altered/ima.ascii
@@ -158,6 +160,12 @@ if [ -d "$vectors" ]; then
     sed '2s/0x./0x0/' log.pcrs | sed '2s/0x0/0xf/' >other.pcrs
     refuses "an event log beside other values" 1 "refused" \
         qair attest verify $b/eventlog.bin --pcrs other.pcrs
+    l=$vectors/eventlog/rhel8-uefi/log.bin
+    qair attest verify $l |
+        awk '$1 ~ /^sha1:/ {sub("sha1:", "", $1); if (!n++) print "sha1:"
+            print "  " $1 " : 0x" $2}' >sha1.pcrs
+    refuses "an event log beside values of SHA-1 alone" 1 "proves nothing" \
+        qair attest verify $l --pcrs sha1.pcrs
     refuses "an option of another kind" 2 "not for a file of this kind" \
         qair attest verify $b/eventlog.bin --nonce 00
     refuses "an IMA list by itself" 1 "a log proves nothing by itself" \
