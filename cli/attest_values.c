@@ -3,6 +3,7 @@
 
 #include "attest_corim.h"
 #include "attest_list.h"
+#include "cli_json.h"
 #include "pack_options.h"
 #include "pack_store.h"
 #include "statement.h"
@@ -181,6 +182,22 @@ static int by_text(const void *a, const void *b)
             ((const struct item *)a)->text, ((const struct item *)b)->text);
 }
 
+/* A line a set that was signed. */
+static int tell_json(const struct rules_set *s, struct err *err)
+{
+    json_t *o = json_pack("{s:s, s:s, s:I, s:b, s:I}", "set", s->name, "claim",
+            s->claim, "values", (json_int_t)s->n, "revoked", s->revoked,
+            "since", (json_int_t)s->since);
+
+    if (o && s->until &&
+            json_object_set_new(
+                    o, "until", json_integer((json_int_t)s->until)) != 0) {
+        json_decref(o);
+        o = NULL;
+    }
+    return cli_json_put(o, stdout, err);
+}
+
 static int store(struct set *s, const struct pack_options *o,
         const struct crypto_key *owner, struct err *err)
 {
@@ -198,6 +215,8 @@ static int store(struct set *s, const struct pack_options *o,
     if (r == 0)
         r = pack_store_put(
                 o->pack, owner, "values", s->s.name, buf_span(&file), err);
+    if (r == 0 && o->json)
+        return tell_json(&s->s, err);
     if (r == 0)
         (void)printf("signed       %s, %zu value%s of %s; in rules: %s in %s\n",
                 s->s.name, s->s.n, s->s.n == 1 ? "" : "s", s->s.claim,
@@ -345,6 +364,8 @@ static int revoke(const struct pack *p, const struct pack_options *o,
     if (r == 0)
         r = pack_store_put(
                 o->pack, owner, "values", s.name, buf_span(&file), err);
+    if (r == 0 && o->json)
+        return tell_json(&s, err);
     if (r == 0)
         (void)printf("revoked      %s; each zone that has this pack and 'qair "
                      "zone reload' is met by no line that names it\n",
@@ -379,7 +400,7 @@ static int verb_add(struct cli *cli, int argc, char **argv)
 {
     unsigned may = OWNERS | PACK_OPT_CLAIM | PACK_OPT_VALUE | PACK_OPT_SINCE |
                    PACK_OPT_UNTIL | PACK_OPT_NOTE | PACK_OPT_PREDICT |
-                   PACK_OPT_REPLACE | CORIM;
+                   PACK_OPT_REPLACE | PACK_OPT_JSON | CORIM;
     struct pack_options o;
     int r = pack_options_parse(cli, argc, argv, may, OWNERS, 1, &o);
 
@@ -389,6 +410,8 @@ static int verb_add(struct cli *cli, int argc, char **argv)
         return cli_misuse(cli, "--from-predict has its own claims and values");
     if (o.corim && (o.predict || o.n_values))
         return cli_misuse(cli, "--corim has its own values");
+    if (o.corim && o.json)
+        return cli_misuse(cli, "'attest corim --json' tells of its values");
     if (!o.corim && (o.key || o.unsigned_ || o.product || o.time))
         return cli_misuse(cli, "unknown option without --corim");
     if (o.corim && !o.key == !o.unsigned_)
@@ -404,7 +427,8 @@ static int verb_add(struct cli *cli, int argc, char **argv)
 static int verb_revoke(struct cli *cli, int argc, char **argv)
 {
     struct pack_options o;
-    int r = pack_options_parse(cli, argc, argv, OWNERS, OWNERS, 1, &o);
+    int r = pack_options_parse(
+            cli, argc, argv, OWNERS | PACK_OPT_JSON, OWNERS, 1, &o);
 
     return r == CLI_OK ? change(&o, revoke) : r;
 }

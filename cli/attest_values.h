@@ -10,7 +10,7 @@
     "NAME (--claim NAME --value V... | --from-predict FILE | "                 \
     "--corim FILE (--key FILE | --unsigned)) "                                 \
     "--owner-key FILE --pack DIR [--since TIME] [--until TIME] "               \
-    "[--note TEXT] [--replace]"
+    "[--note TEXT] [--replace] [--json]"
 #define ATTEST_ADD_HELP                                                        \
     "sign values into a set that rules can name ('CLAIM in NAME'); a set "     \
     "that "                                                                    \
@@ -19,7 +19,7 @@
     "NAME-CLAIM, of what a maker signed; with --claim that one as NAME"
 #define ATTEST_LIST_ARGS   "--pack DIR [--owner FILE] [--json]"
 #define ATTEST_LIST_HELP   "rules and sets of values of the pack, and their times"
-#define ATTEST_REVOKE_ARGS "NAME --owner-key FILE --pack DIR"
+#define ATTEST_REVOKE_ARGS "NAME --owner-key FILE --pack DIR [--json]"
 #define ATTEST_REVOKE_HELP                                                     \
     "take a set back: no line of rules that names it is met any more"
 

@@ -2,6 +2,7 @@
 #include "zone_enrol.h"
 
 #include "cli_admin.h"
+#include "cli_json.h"
 #include "enrol.h"
 
 #include <fcntl.h>
@@ -13,11 +14,12 @@
 
 /* -o FILE and n more arguments; false after saying what is wrong. */
 static bool arguments(struct cli *cli, int argc, char **argv, int n,
-        const char **ret_out, const char **ret_binder)
+        const char **ret_out, const char **ret_binder, bool *ret_json)
 {
     static const struct option options[] = {
             {"output", required_argument, NULL, 'o'},
             {"binder", required_argument, NULL, 'b'},
+            {"json", no_argument, NULL, 'j'},
             {0},
     };
     int c;
@@ -28,6 +30,8 @@ static bool arguments(struct cli *cli, int argc, char **argv, int n,
             *ret_out = optarg;
         else if (c == 'b' && ret_binder)
             *ret_binder = optarg;
+        else if (c == 'j' && ret_json)
+            *ret_json = true;
         else
             return cli_misuse(cli, "unknown option") == CLI_OK;
     }
@@ -45,7 +49,7 @@ int zone_enrol(struct cli *cli, int argc, char **argv)
     struct err err;
     int r;
 
-    if (!arguments(cli, argc, argv, 0, &out, NULL))
+    if (!arguments(cli, argc, argv, 0, &out, NULL, NULL))
         return CLI_MISUSE;
     r = cli_admin_open(cli, "key.sock", &a, &err);
     if (r == 0)
@@ -126,7 +130,7 @@ int zone_answer(struct cli *cli, int argc, char **argv)
     struct err err;
     int r;
 
-    if (!arguments(cli, argc, argv, 2, &out, NULL))
+    if (!arguments(cli, argc, argv, 2, &out, NULL, NULL))
         return CLI_MISUSE;
     r = buf_load(&claim, AT_FDCWD, argv[optind], &err);
     if (r == 0)
@@ -159,17 +163,33 @@ int zone_evidence_take(
     return r;
 }
 
+/* Where it is, how long, and its digest. */
+static int tell_evidence(const char *path, struct span bytes, struct err *err)
+{
+    uint8_t digest[CRYPTO_SHA256_SIZE];
+    char hex[TEXT_HEX_SIZE(CRYPTO_SHA256_SIZE)];
+
+    crypto_sha256(bytes, digest);
+    text_format_hex(SPAN_OF(digest), hex);
+    return cli_json_put(json_pack("{s:s, s:I, s:s}", "file", path, "bytes",
+                                (json_int_t)bytes.len, "sha256", hex),
+            stdout, err);
+}
+
 int zone_evidence(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(buf_fini) struct buf evidence = BUF_INIT(LIMIT_EVIDENCE_MAX);
     const char *out, *binder = NULL;
+    bool json = false;
     struct err err;
     int r;
 
-    if (!arguments(cli, argc, argv, 0, &out, &binder))
+    if (!arguments(cli, argc, argv, 0, &out, &binder, &json))
         return CLI_MISUSE;
     r = zone_evidence_take(cli, binder, &evidence, &err);
     if (r == 0)
         r = buf_store(buf_span(&evidence), AT_FDCWD, out, 0644, &err);
+    if (r == 0 && json)
+        r = tell_evidence(out, buf_span(&evidence), &err);
     return r ? cli_fail(&err) : CLI_OK;
 }

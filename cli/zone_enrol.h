@@ -15,7 +15,7 @@ int zone_enrol(struct cli *cli, int argc, char **argv);
 #define ZONE_ANSWER_HELP "answer the owner's challenge with this zone's TPM"
 int zone_answer(struct cli *cli, int argc, char **argv);
 /* qair attest collect -o FILE [--binder HEX] */
-#define ZONE_EVIDENCE_ARGS "-o FILE [--binder HEX]"
+#define ZONE_EVIDENCE_ARGS "-o FILE [--binder HEX] [--json]"
 #define ZONE_EVIDENCE_HELP "this zone's evidence of its state now"
 int zone_evidence(struct cli *cli, int argc, char **argv);
 /* The evidence itself; binder: hex, or NULL for the one of references. */

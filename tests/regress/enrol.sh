@@ -157,7 +157,9 @@ refuses "a name is taken once" 1 "--replace" \
 reference() { qair attest reference "$1" --owner-key owner/owner.key --pack owner/pack "${@:2}"; }
 verify() { qair attest verify "$1" --pack owner/pack --owner owner/pack/owner.pub "${@:2}"; }
 
-ok "evidence of the zone" qair -z server attest collect -o server.evidence
+ok "evidence of the zone, and its digest" eval \
+    'qair -z server attest collect -o server.evidence --json >told &&
+        [ "$(jq -r .sha256 told)" = "$(sha256sum <server.evidence | cut -d " " -f 1)" ]'
 ok "evidence of the other" qair -z twin attest collect -o twin.evidence
 refuses "nothing is approved yet" 1 "no approved state" verify server.evidence
 refuses "evidence of a machine that is not in the pack" 1 "enrol it first" \
@@ -291,6 +293,10 @@ ok "the zone takes the rules" qair -z server zone reload
 ok "and is golden by them" measured golden
 ok "the set is taken back" owner reference revoke policies
 refuses "once" 1 "revoked already" owner reference revoke policies
+ok "what is signed and revoked is told as JSON, too" eval \
+    'owner reference add told --claim zone.policy --value "$policy" --json >told &&
+        owner reference revoke told --json >>told &&
+        jq -es "length == 2 and all(.set == \"told\" and .values == 1) and (map(.revoked) == [false, true])" told'
 refuses "and nothing is added to it" 1 "--replace" \
     owner reference add policies --claim zone.policy --value "$policy"
 refuses "no line that names it is met" 1 "its set is revoked" explain changed.evidence
