@@ -37,7 +37,7 @@ static void add_images(struct claims *c, struct eventlog log)
         char source[CLAIMS_SOURCE_MAX + 1];
         struct span digest;
 
-        if (e.type == EVENTLOG_EV_NO_ACTION || (e.pcr != 17 && e.pcr != 18) ||
+        if (!eventlog_extends(&e) || (e.pcr != 17 && e.pcr != 18) ||
                 !eventlog_digest(&e, BANK, &digest) ||
                 digest.len != CRYPTO_SHA256_SIZE)
             continue;

@@ -78,7 +78,7 @@ static bool add_sections(struct claims *c, struct eventlog log)
         char source[CLAIMS_SOURCE_MAX + 1];
         struct span digest;
 
-        if (e.pcr != UKI_PCR || e.type == EVENTLOG_EV_NO_ACTION ||
+        if (e.pcr != UKI_PCR || !eventlog_extends(&e) ||
                 !eventlog_digest(&e, TCG_ALG_SHA256, &digest))
             continue;
         if (!section) {

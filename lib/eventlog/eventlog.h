@@ -140,6 +140,8 @@ int eventlog_next(struct eventlog *log, struct eventlog_event *ret,
 size_t eventlog_used(const struct eventlog *log);
 bool eventlog_digest(const struct eventlog_event *e, uint16_t alg,
         struct span *ret) MUST_CHECK;
+/* Did it extend its PCR?  What did not is said by the log alone. */
+bool eventlog_extends(const struct eventlog_event *e);
 
 /* How the digest of an event, in every bank that we compute, covers its data.
  */

@@ -144,6 +144,11 @@ static bool is_mapping(const struct eventlog_event *e)
     return true;
 }
 
+bool eventlog_extends(const struct eventlog_event *e)
+{
+    return e->type != EVENTLOG_EV_NO_ACTION && !is_mapping(e);
+}
+
 int eventlog_replay_next(struct eventlog_replay *r, struct eventlog_event *ret,
         enum eventlog_data *ret_data, struct err *err)
 {
@@ -163,7 +168,7 @@ int eventlog_replay_next(struct eventlog_replay *r, struct eventlog_event *ret,
         rc = 0;
     if (rc != 0)
         return rc;
-    if (ret->type != EVENTLOG_EV_NO_ACTION && !is_mapping(ret)) {
+    if (eventlog_extends(ret)) {
         extend_all(p, ret);
         *ret_data = check(p, ret);
     }

@@ -197,7 +197,7 @@ int eventlog_view_next(
         return r;
     eventlog_fact_of(&e, &f);
     f.data = eventlog_data(&e);
-    if (e.type != EVENTLOG_EV_NO_ACTION) {
+    if (eventlog_extends(&e)) {
         f.attested = eventlog_digest(&e, v->alg, &f.digest) &&
                      (v->proved >> e.pcr) & 1;
         f.after_separator = v->separator[e.pcr].n > 0;

@@ -444,6 +444,23 @@ static void test_a_separator_that_was_moved(void **state)
     assert_int_equal(count("secureboot.authority", NULL), 3);
 }
 
+/* An event of zeros that the replay leaves out, behind the kernel: it is no
+ * image that was started last. */
+static void test_an_event_that_extends_nothing(void **state)
+{
+    static const uint8_t event[] = {4, 0, 0, 0, 1, 4, 0, 0, 1, 0, 0, 0,
+            TCG_ALG_SHA256, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+
+    (void)state;
+    firmware_log_boot(&fw);
+    buf_append(&fw.bytes, SPAN_OF(event));
+    run();
+    assert_bool("firmware.log", true);
+    assert_digest("kernel.image", "kernel");
+    assert_int_equal(count("bootloader.image", NULL), 2);
+}
+
 /* ---- unified kernel images ------------------------------------------- */
 
 static void add_section(const char *name, const char *content)
@@ -539,6 +556,7 @@ int main(void)
             T(test_secure_boot_said_twice),
             T(test_secure_boot_with_something_hidden),
             T(test_a_hidden_command),
+            T(test_an_event_that_extends_nothing),
             T(test_a_command_too_long_to_be_told),
             T(test_a_command_that_is_called_something_else),
             T(test_a_separator_that_was_moved),

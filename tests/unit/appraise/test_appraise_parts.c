@@ -287,6 +287,36 @@ static void test_a_launch(void **state)
     assert_true(get("drtm.pcr.17")->attested);
 }
 
+/* TXT's way to use PCRs is an event of zeros, which extends nothing. */
+static void test_an_event_that_extends_nothing(void **state)
+{
+    static const uint8_t zero[32];
+    uint8_t digest[32];
+    size_t at;
+
+    (void)state;
+    give_launch();
+    buf_reset(&part);
+    fixture_header(&part, fixture_algs, 2, SPAN((uint8_t[20]){[2] = 0x7f}, 20));
+    at = part.len;
+    fixture_event_of(&part, fixture_algs, 2, 17, EVENTLOG_EV_TXT_FIRST,
+            span_str("no"), span_str("x"));
+    memset(part.ptr + at + 14, 0, 20); /* PCR, type, count, algorithm */
+    memcpy(part.ptr + at + 14 + 20 + 2, zero, 32);
+    memset(server.machine.other[17], 0, 32);
+    memset(server.machine.other[18], 0, 32);
+    launch_event(17, "slb");
+    launch_event(18, "mbi");
+    put_u32_at(ALLOCATED, 0x8000);
+    put_u32_at(NEXT, (uint32_t)part.len);
+    server.machine.part[EVIDENCE_DRTM] = buf_span(&part);
+    run();
+    assert_int_equal(detail.n_notes, 0);
+    crypto_sha256(span_str("slb"), digest);
+    assert_memory_equal(get("drtm.loader")->value.bytes.ptr, digest, 32);
+    assert_int_equal(count("drtm.image", true), 1);
+}
+
 static void test_no_launch(void **state)
 {
     (void)state;
@@ -511,6 +541,7 @@ int main(void)
             T(test_a_violation_hides_a_file),
             T(test_a_file_that_is_called_something_else),
             T(test_a_launch),
+            T(test_an_event_that_extends_nothing),
             T(test_no_launch),
             T(test_a_launch_of_something_else),
             T(test_devices),
