@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Claims of an SEV-SNP report that came along: the guest that is this zone, by
- * the word of its processor.  The report is bound to the channel as the quote
- * is, so that nobody can bring that of another guest; which machine and
- * which launch it may be is for the rules.
+ * Claims of an SEV-SNP report that came along: a guest, by the word of its
+ * processor.  The report is bound to the channel as the quote is, so that an
+ * old one or one made for somebody else is refused.  It does not name the
+ * zone's TPM: whoever has a guest of his own can have it report for this
+ * channel.  Which machine and which launch it may be is for the rules.
  */
 #include "appraise_private.h"
 

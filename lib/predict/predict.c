@@ -257,7 +257,7 @@ static int add_log(
     while ((r = eventlog_next(&l, &e, err)) == 1) {
         r = (pcrs & 1) ? check_start(&e, err) : 0;
         if (r == 0 && e.pcr < TCG_PCRS && ((pcrs >> e.pcr) & 1) &&
-                e.type != EVENTLOG_EV_NO_ACTION)
+                eventlog_extends(&e))
             r = add_logged(p, &e, err);
         if (r != 0)
             return r;
