@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The known attacks on attested channels, mounted on real qair-netd and
- * qair-attestd processes.  args: NETD ATTESTD.
+ * qair-attestd processes.  args: NETD ATTESTD VECTORS.
  *
  * The attacker is in the place of zone thin: its netd was taken over, so that
  * it has a good channel key, and has its machine quote over whatever it likes;
@@ -704,6 +704,129 @@ static void an_old_pack_put_back_approves_no_newer_state(void **state)
     end(w);
 }
 
+/* ---- a report for another guest ----------------------------------------- */
+
+static const char *vectors; /* folder of real reports and AMD's certificates */
+static uint8_t report[1184];
+static struct buf certs;
+
+/* One entry of the table that a host has for its guests (GHCB, table 8). */
+static void put_cert(size_t i, const uint8_t guid[static 16], const char *name)
+{
+    CLEANUP(buf_fini) struct buf der = BUF_INIT(8192);
+    uint8_t head[24] = {0};
+    char path[4096];
+    struct err err = {0};
+
+    (void)snprintf(path, sizeof(path), "%s/attestation/snp/%s", vectors, name);
+    if (buf_load(&der, AT_FDCWD, path, &err) != 0)
+        fail_msg("%s", err.msg);
+    memcpy(head, guid, 16);
+    head[16] = (uint8_t)certs.len;
+    head[17] = (uint8_t)(certs.len >> 8);
+    head[20] = (uint8_t)der.len;
+    head[21] = (uint8_t)(der.len >> 8);
+    memcpy(certs.ptr + 24 * i, head, sizeof(head));
+    buf_append(&certs, buf_span(&der));
+}
+
+static bool load_report(void)
+{
+    static const uint8_t vcek[16] = {0x8d, 0x75, 0xda, 0x63, 0x64, 0xe6, 0x64,
+            0x45, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac, 0xcd};
+    static const uint8_t ask[16] = {0x79, 0xb3, 0xb7, 0x4a, 0xac, 0xbb, 0xe4,
+            0x4f, 0xa0, 0x2f, 0x05, 0xae, 0xf3, 0x27, 0xc7, 0x82};
+    static const uint8_t ark[16] = {0xa4, 0x06, 0xb4, 0xc0, 0x03, 0xa8, 0x52,
+            0x49, 0x97, 0x43, 0x3f, 0xb6, 0x01, 0x4c, 0xd0, 0xae};
+    static const uint8_t room[96]; /* three entries and the zero one */
+    CLEANUP(buf_fini) struct buf b = BUF_INIT(sizeof(report));
+    char path[4096];
+
+    (void)snprintf(path, sizeof(path),
+            "%s/attestation/snp/milan-v3-a/report.bin", vectors);
+    if (buf_load(&b, AT_FDCWD, path, NULL) != 0 || b.len != sizeof(report))
+        return false;
+    memcpy(report, b.ptr, b.len);
+    certs = BUF_INIT(16384);
+    buf_append(&certs, SPAN_OF(room));
+    put_cert(0, vcek, "milan-v3-a/vek.der");
+    put_cert(1, ask, "roots/SEV-Milan.der");
+    put_cert(2, ark, "roots/ARK-Milan.der");
+    return true;
+}
+
+static void with_report(
+        struct attacker *a, const uint8_t *binder, struct buf *ret)
+{
+    struct machine *m = machine_of_thin(a);
+
+    m->part[EVIDENCE_SNP_REPORT] = SPAN_OF(report);
+    m->part[EVIDENCE_SNP_CERTS] = buf_span(&certs);
+    honest(a, binder, ret);
+    m->part[EVIDENCE_SNP_REPORT] = m->part[EVIDENCE_SNP_CERTS] = SPAN_EMPTY;
+}
+
+/* Genuine, by AMD's own key, and made for whoever asked that guest then. */
+static void of_another_guest(
+        struct attacker *a, const uint8_t *binder, struct buf *ret)
+{
+    with_report(a, binder, ret);
+}
+
+/* And as if it had been made for this channel. */
+static void of_another_guest_for_us(
+        struct attacker *a, const uint8_t *binder, struct buf *ret)
+{
+    uint8_t was[64];
+
+    memcpy(was, report + 0x50, sizeof(was));
+    memset(report + 0x50, 0, sizeof(was));
+    memcpy(report + 0x50, binder, 32);
+    with_report(a, binder, ret);
+    memcpy(report + 0x50, was, sizeof(was));
+}
+
+static void a_report_for_another_guest_meets_no_rule(void **state)
+{
+    static const struct attack lies[] = {
+            {"no report", honest, "snp.vmpl"},
+            {"report for another guest", of_another_guest, "snp.vmpl"},
+            {"the same with our binder written in", of_another_guest_for_us,
+                    "snp.vmpl"},
+    };
+    struct channel_context *c;
+    struct world *w;
+    (void)state;
+
+    if (!load_report())
+        skip();
+    w = begin();
+    c = context_of(w, "thin", w->thin.estate.identity);
+    world_rule(&w->thin,
+            "state golden\n    zone.files is approved\n    snp.vmpl is 0\n");
+    world_put_pack(w, &w->server, WORLD_PACK_WHOLE);
+    for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+        struct attacker a = {.first = lies[i].show};
+
+        attacker_dials(&a, w, c);
+        turn_until(w, &a, 1, &w->server.records[REFUSED], (unsigned)i + 1);
+        says(lies[i].what, w->server.reason_of[REFUSED], lies[i].reason);
+        assert_false(a.open);
+        attacker_fini(&a);
+    }
+    assert_int_equal(w->server.records[OPENED], 0);
+    /* Without the rule the same machine is welcome, report or not. */
+    buf_reset(&w->thin.rules);
+    world_put_pack(w, &w->server, WORLD_PACK_WHOLE);
+    struct attacker a = {.first = of_another_guest};
+    attacker_dials(&a, w, c);
+    turn_until(w, &a, 1, &w->server.records[OPENED], 1);
+    attacker_fini(&a);
+    buf_fini(&certs);
+    channel_context_unref(c);
+    end(w);
+}
+
 /* ---- TLS ----------------------------------------------------------------- */
 
 /* A ClientHello of TLS 1.2, as an old client sends it. */
@@ -741,13 +864,15 @@ int main(int argc, char **argv)
             cmocka_unit_test(evidence_is_spliced_between_two_channels),
             cmocka_unit_test(a_machine_in_the_middle_is_no_server),
             cmocka_unit_test(an_old_pack_put_back_approves_no_newer_state),
+            cmocka_unit_test(a_report_for_another_guest_meets_no_rule),
             cmocka_unit_test(tls_1_2_is_not_spoken),
     };
 
-    if (argc != 3)
+    if (argc != 4)
         return 2;
     world_program = argv[1];
     world_attestd = argv[2];
+    vectors = argv[3];
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

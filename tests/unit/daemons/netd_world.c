@@ -286,18 +286,38 @@ void world_approve(struct zone *z)
     estate_reference_file(&z->estate, (uint64_t)time(NULL) - 50, &z->reference);
 }
 
-/* With the states that the owner approves. */
+void world_rule(struct zone *z, const char *text)
+{
+    uint64_t now = (uint64_t)time(NULL);
+    struct err err = {0};
+
+    buf_reset(&z->rules);
+    z->rules.cap = LIMIT_STATEMENT_MAX * 2;
+    if (pack_rules_sign(z->estate.zone.name, span_str(text), now - 50, 0,
+                z->estate.owner, &z->rules, &err) != 0)
+        fail_msg("%s", err.msg);
+}
+
+/* With the states that the owner approves, and the rules for them. */
 static void put_states(struct world *w, struct zone *z)
 {
-    const struct driver_file files[] = {
+    const struct driver_file all[] = {
             {"references/server.json", buf_span(&w->server.reference)},
             {"references/thin.json", buf_span(&w->thin.reference)},
+            {"rules/server.json", buf_span(&w->server.rules)},
+            {"rules/thin.json", buf_span(&w->thin.rules)},
             {"zones/server.json", buf_span(&w->server.file)},
             {"zones/thin.json", buf_span(&w->thin.file)},
     };
+    struct driver_file files[ARRAY_LEN(all)];
+    size_t n = 0;
 
-    driver_bundle(&z->d, "pack", files, ARRAY_LEN(files));
-    driver_bundle(&z->attestd, "pack", files, ARRAY_LEN(files));
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        if (all[i].content.len > 0)
+            files[n++] = all[i];
+    }
+    driver_bundle(&z->d, "pack", files, n);
+    driver_bundle(&z->attestd, "pack", files, n);
 }
 
 void world_put_pack(struct world *w, struct zone *z, enum world_pack kind)
@@ -462,6 +482,7 @@ static void zone_fini(struct zone *z)
     for (size_t i = 0; i < LINKS; i++)
         (void)close(z->link[i]);
     buf_fini(&z->reference);
+    buf_fini(&z->rules);
     if (z->data >= 0)
         (void)close(z->data);
     buf_fini(&z->file);

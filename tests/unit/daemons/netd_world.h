@@ -23,6 +23,7 @@ struct zone {
     struct estate estate;
     struct buf file;      /* zones/NAME.json */
     struct buf reference; /* references/NAME.json; empty: none */
+    struct buf rules;     /* rules/NAME.json; empty: none */
     struct driver d;
     struct driver attestd; /* with world_attestd */
     int link[LINKS];
@@ -74,6 +75,8 @@ struct world {
 
 /* The zone's state as it is now is what the owner approves. */
 void world_approve(struct zone *z);
+/* The owner signs rules for the zone; the next pack has them. */
+void world_rule(struct zone *z, const char *text);
 /* The server's machine is gone: nothing listens there, and nobody answers. */
 void world_lose_server(struct world *w);
 /* It is back, at the same address. */

@@ -501,7 +501,8 @@ static enum rules_outcome brute(unsigned attested, unsigned said, unsigned op,
                   : op == 4 ? set >> v & 1
                             : !(set >> v & 1);
 
-        good |= (unsigned)ok << v;
+        if (ok)
+            good |= 1u << v;
     }
     (void)said; /* neither helps nor harms */
     if (!many && __builtin_popcount(attested) > 1)
