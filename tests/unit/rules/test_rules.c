@@ -498,8 +498,8 @@ static enum rules_outcome brute(unsigned attested, unsigned said, unsigned op,
                   : op == 1 ? v != value
                   : op == 2 ? v >= value
                   : op == 3 ? v <= value
-                  : op == 4 ? set >> v & 1
-                            : !(set >> v & 1);
+                  : op == 4 ? (set >> v & 1) != 0
+                            : (set >> v & 1) == 0;
 
         if (ok)
             good |= 1u << v;
