@@ -37,9 +37,9 @@ is() {
     fi
 }
 run() { # COMMAND...: what it said and its exit code
-    "$@" >out 2>&1
+    "$@" >out 2>err # which of the two is first is nobody's promise
     local rc=$?
-    echo "$(xargs <out) rc=$rc"
+    echo "$(cat err out | xargs) rc=$rc"
 }
 
 DESTDIR=$work/root meson install -C "$build" --no-rebuild >install.log 2>&1

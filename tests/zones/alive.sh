@@ -39,7 +39,7 @@ saw() { # ZONE EVENT PEER REASON
         "$1.watch"
 }
 in_log() { # ZONE WORDS
-    qair -z "$1" log show | grep -qF -- "$2"
+    qair -z "$1" log show >"$work/shown" && grep -qF -- "$2" "$work/shown"
 }
 
 watch thin
@@ -51,7 +51,7 @@ ok "and of the channel" wait_until 10 saw thin opened server ''
 ok "with the time until which it holds" eval \
     'jq -es "any(.[]; .event == \"opened\" and .state == \"golden (emulated)\" and .validUntil > .time)" thin.watch'
 ok "the receipt says what the call rests on" eval \
-    'qair verify r.json artefact --pack owner/pack | tr -s " \n" " " | grep -qF "it rests on zone server being golden (emulated)"'
+    'qair verify r.json artefact --pack owner/pack | tr -s " \n" " " | grep -cF "it rests on zone server being golden (emulated)"'
 id=$(jq -r .envelope r.json | jq -r .payload | base64 -d | jq -r .predicate.call)
 ok "the trace shows both ends' appraisals, and both logs have them" eval \
     'qair -z thin log trace "$id" --with server >trace && grep -F "rests on" trace >rests &&
@@ -60,7 +60,7 @@ ok "the trace shows both ends' appraisals, and both logs have them" eval \
 ok "the evidence that the envelope names is that of the thin zone's channel" eval \
     '[ "$(jq -r .envelope r.json | jq -r .payload | base64 -d | jq -r .predicate.appraisal.evidence)" = \
        "$(qair -z thin log show --json | jq -r "[.records[]?, .[]?] | map(select(.statement.predicate.event? == \"opened\")) | last | .statement.predicate.evidence" 2>/dev/null)" ] ||
-     qair -z thin log show --json | grep -qF "$(jq -r .envelope r.json | jq -r .payload | base64 -d | jq -r .predicate.appraisal.evidence)"'
+     qair -z thin log show --json | grep -cF "$(jq -r .envelope r.json | jq -r .payload | base64 -d | jq -r .predicate.appraisal.evidence)"'
 
 # ---- rules that want a state -----------------------------------------------------
 

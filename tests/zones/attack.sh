@@ -20,7 +20,7 @@ dial() {
     timeout 20 openssl s_client -connect "$server" "$@" </dev/null 2>&1
 }
 in_log() { # ZONE WORDS
-    qair -z "$1" log show | grep -qF -- "$2"
+    qair -z "$1" log show >"$work/shown" && grep -qF -- "$2" "$work/shown"
 }
 refuses "TLS 1.2" "alert protocol version" dial -tls1_2 -alpn qair-att/1
 ok "and the server's log says so" wait_until 5 in_log server "unsupported protocol"

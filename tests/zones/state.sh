@@ -26,7 +26,7 @@ refuses "the appraisal names the file" "30-sign.policy" \
 refuses "no key is made in that state" "" \
     qair -z server key create other --custody sealed --profile minisign
 records_refusal() {
-    qair -z thin log show | grep -q 'denied .*zone server'
+    qair -z thin log show | grep -c 'denied .*zone server'
 }
 ok "the thin zone has the refusal on record" records_refusal
 

@@ -291,6 +291,7 @@ static void test_rules_decide_over_what_it_says(void **state)
     buf_reset(&blob);
     machine_evidence(&server.machine, binder, &blob);
     in.evidence = buf_span(&blob);
+    appraise_detail_fini(&detail);
     appraise_in_full(&in, &out, &detail);
     assert_true(out.genuine);
     assert_false(out.accept);
