@@ -164,7 +164,7 @@ refuses "calls are refused again" "qair-relay does not run" \
     to home-vault test.In
 traced() {
     qair -z home log show |
-        grep -q 'call  *work may call test.Who+a+b on echo of zone server' &&
+        grep -c 'call  *work may call test.Who+a+b on echo of zone server' &&
         qair -z home log show | grep -c 'server-caller (caller of zone server) calls test.In+x on vault'
 }
 ok "home's log names who called whom, both ways" traced
